@@ -15,6 +15,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol
 
 import cv2
@@ -66,10 +67,9 @@ class RetinaFaceMobileNet:
     name = "retinaface-mobilenet"
 
     def __init__(self, settings: FaceSettings):
-        import onnxruntime
-
         path = WEIGHTS / "retinaface-mobilenet.onnx"
         _check_hash(path, MOBILENET_SHA256)
+        onnxruntime = _import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = 1  # small frames: more threads only get in each other's way
@@ -228,6 +228,14 @@ def crop_face(image: np.ndarray, box: Box, *, margin: float, side: int) -> np.nd
         image[top : top + length, left : left + length] if inside else image[np.ix_(rows, columns)]
     )
     return cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def _import_onnxruntime() -> ModuleType:
+    """Late, as it is slow to import; without the identifier file that it else leaves in /tmp."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
 
 
 def _shrink(image: np.ndarray, long_side: int) -> tuple[np.ndarray, float]:

@@ -114,6 +114,8 @@ class LimitSettings(Section):
     max_seconds: float = Field(600, gt=0)
     # px a frame, 1 or more; 4K UHD (8.3 million) fits, 8K does not
     max_pixels: int = Field(9_500_000, ge=1)
+    # px a photograph, 1 or more; phones take 12 to 50 million
+    max_photo_pixels: int = Field(50_000_000, ge=1)
     # px, 16 or more, longer side of a frame; guards against odd shapes
     max_side: int = Field(4096, ge=16)
     # frames, 1 or more; 600 s at 60 fps fit; file headers may lie

@@ -18,8 +18,9 @@ ROWS = [  # a file imports only from above its own row
     {"video", "tracks", "ensemble", "bundle_config"},
     {"runtime", "bundle_files"},
     {"explain", "bundle"},
+    {"evidence"},
     {"pipeline"},
-    {"view"},
+    {"view", "scratch"},
     {"panels"},
     {"__init__", "__main__"},
 ]

@@ -88,7 +88,7 @@ def read_scene(row: Row, root: Path) -> Scene:
         raise AwareNetError(
             f"{row.path} is missing or broken; delete the manifest and prepare again"
         )
-    return image, row.mesh_points
+    return image, row.mesh
 
 
 def manifest_hash(path: Path) -> str:
@@ -150,7 +150,7 @@ def _cut_scene(job: tuple[Clip, str, PrepareSettings, FaceSettings]) -> Row | No
         Row(
             "", clip.name, 0, 0.0, tuple(box.tolist()),
             tuple(to_scene(face.landmarks).ravel().tolist()),
-            tuple(to_scene(find_landmarks(image, face)).ravel().tolist()),
+            to_scene(find_landmarks(image, face)).astype(np.float32),
             0, "real", clip.dataset, clip.identities, clip.source_clip, "", "",
         ),
     )  # fmt: skip

@@ -49,7 +49,7 @@ class PrepareSettings(Section):
     donors: int = Field(6, ge=1)
     # of split, donors and fakes
     seed: int = Field(0, ge=0)
-    # processes
+    # processes that cut faces and make fakes
     workers: int = Field(2, ge=1)
 
 
@@ -61,15 +61,16 @@ class TrainSettings(Section):
     # folder that keeps the packages fetched for that
     packages: str = "~/.cache/awarenet/packages"
     # optimizer steps a member
-    steps: int = Field(800, ge=1)
+    steps: int = Field(600, ge=1)
     # pairs a step: one real and one fake face each, through the same degradation
     pairs: int = Field(16, ge=1)
     # peak learning rate of AdamW, after a warm-up, then down along a cosine
-    learning_rate: float = Field(6e-4, gt=0)
+    learning_rate: float = Field(5e-4, gt=0)
     # factor for the untrained head
     head_factor: float = Field(5.0, gt=0)
     # share of steps that warm up
     warmup: float = Field(0.06, ge=0, le=1)
+    # 0 or more, of AdamW; norms and biases are not decayed
     weight_decay: float = Field(0.02, ge=0)
     # of the head's input
     dropout: float = Field(0.2, ge=0, lt=1)
@@ -80,9 +81,10 @@ class TrainSettings(Section):
     # margin of the crop, of the face's longer side; travels with the bundle
     margin: float = Field(0.15, ge=0, le=0.3)
     # steps between validations and checkpoints
-    check_every: int = Field(200, ge=1)
-    # processes, each training one member; and threads of each
+    check_every: int = Field(150, ge=1)
+    # processes, each training one member at a time
     workers: int = Field(2, ge=1)
+    # CPU threads of each process
     threads: int = Field(1, ge=1)
     # a member's seed is this plus its number
     seed: int = Field(0, ge=0)
@@ -98,8 +100,9 @@ class EnsembleSettings(Section):
     draws: int = Field(3, ge=1)
     # clips of calibration people may be flagged as fake at this rate when the threshold is set
     false_alarms: float = Field(0.04, gt=0, lt=1)
-    # name of the bundle, and the folder that it is written to
+    # of the bundle
     name: str = "awarenet-demo"
+    # folder that the bundle is written to
     bundle: str = "assets/demo"
 
 

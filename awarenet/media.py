@@ -1,0 +1,280 @@
+"""Open files that nobody vouches for and step through them, within limits.
+
+The lower half of `video.py`. Containers and protocols are allow-lists, because a playlist can
+name other files of this machine, and FFmpeg would read them. A file that breaks off is read up to
+there, and what cannot be decoded is passed over: only a file without any frame is an error.
+"""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from PIL import Image, ImageOps
+
+from awarenet.errors import Canceled, MediaError
+from awarenet.settings import LimitSettings
+
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".3gp", ".webm", ".mkv", ".avi", ".gif")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "mov,matroska,webm,avi,gif"}
+IO_TIMEOUT_S = 20.0  # for opening, and for each packet; a local disk needs milliseconds
+ASSUMED_FPS = 25.0  # of a clip that has neither timestamps nor a frame rate
+EXIF_ORIENTATION = 0x0112
+EXIF_ROTATION = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}  # degrees clockwise
+
+
+class Deadline:
+    """Wall clock of one pass over a file, and the caller's wish to stop."""
+
+    def __init__(self, name: str, seconds: float, should_stop: Callable[[], bool] = lambda: False):
+        self._name, self._seconds, self._should_stop = name, seconds, should_stop
+        self._end = time.monotonic() + seconds
+
+    def check(self) -> None:
+        """Raise Canceled if the caller wants to stop, MediaError if the time is up."""
+        if self._should_stop():
+            raise Canceled(f"stopped reading {self._name}, as asked")
+        if time.monotonic() > self._end:
+            raise MediaError(
+                "timeout",
+                f"reading {self._name} took over {self._seconds:g} s; "
+                "shorten it or raise limits.deadline_s",
+            )
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave out the time that passes inside."""
+        start = time.monotonic()
+        yield
+        self._end += time.monotonic() - start
+
+
+class Clip:
+    """A video file, opened for one pass from start to end: over its packets or its frames."""
+
+    def __init__(self, path: Path, limits: LimitSettings, deadline: Deadline):
+        self.name, self._limits, self._deadline = path.name, limits, deadline
+        self._reformatter = VideoReformatter()  # keeps its tables from frame to frame
+        self._container = _open(path)
+        try:
+            self._stream = _video_stream(self._container, self.name)
+            self.codec = self._stream.codec_context.name
+            self.header_fps = float(self._stream.average_rate or 0)  # headers may lie
+            check_size(
+                self.name,
+                self._stream.codec_context.width,
+                self._stream.codec_context.height,
+                limits,
+            )
+        except MediaError:
+            self._container.close()
+            raise
+
+    def __enter__(self) -> Clip:
+        """Hand out the clip itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self._container.close()
+
+    def timestamps(self) -> tuple[np.ndarray, bool]:
+        """Find out when each frame is due, without decoding any.
+
+        Returns:
+            (n,) float64 s after the start of the stream, ascending and distinct, n >= 1; and
+            whether frames carry these times too. If not (.avi), the i-th frame has the i-th time.
+
+        Raises:
+            MediaError: `too_long` when a limit is passed, `unreadable` when there is no frame.
+        """
+        times, packets, stamped = array("d"), 0, 0
+        for packet in self._packets():
+            if packet.size == 0 or packet.is_discard:
+                continue
+            packets += 1
+            if packets > self._limits.max_frames_walked:
+                raise MediaError(
+                    "too_long",
+                    f"{self.name} has over {self._limits.max_frames_walked:,} frames; "
+                    "cut out the part in doubt, or raise limits.max_frames_walked",
+                )
+            stamped += packet.pts is not None
+            ticks = packet.dts if packet.pts is None else packet.pts
+            if ticks is not None:
+                times.append(self._seconds(ticks))
+        if packets == 0:
+            raise MediaError("unreadable", f"cannot read {self.name}: there is no frame in it")
+        known = np.unique(np.frombuffer(times))
+        if len(known) < packets / 2:  # absent, or all the same
+            known, stamped = np.arange(packets) / (self.header_fps or ASSUMED_FPS), 0
+        if known[-1] - known[0] > self._limits.max_seconds:
+            raise MediaError(
+                "too_long",
+                f"{self.name} lasts {known[-1] - known[0]:.0f} s, at most "
+                f"{self._limits.max_seconds:g} s are read; cut out the part in doubt, "
+                "or raise limits.max_seconds",
+            )
+        return known, stamped > packets / 2
+
+    def frames(self) -> Iterator[VideoFrame]:
+        """Decode, in the order of showing.
+
+        Raises:
+            MediaError: `too_large` for a frame over the limits: a stream can grow midway.
+        """
+        for packet in self._packets():
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                continue
+            for frame in frames:
+                check_size(self.name, frame.width, frame.height, self._limits)
+                if not frame.is_corrupt:
+                    yield frame
+
+    def seconds(self, frame: VideoFrame) -> float | None:
+        """When a frame is due, s after the start of its stream; None if it does not say."""
+        return None if frame.pts is None else self._seconds(frame.pts)
+
+    def thumbnail(self, frame: VideoFrame, width: int, height: int) -> np.ndarray:
+        """Shrink a frame, as it is stored, to (height, width, 3) uint8 RGB; cheap."""
+        return self._rgb(frame, width, height, "AREA")
+
+    def upright(self, frame: VideoFrame) -> np.ndarray:
+        """Turn a frame as its clip asks to be shown; PyAV itself leaves it as it is stored.
+
+        Returns:
+            (H, W, 3) uint8 RGB.
+        """
+        image, matrix = self._rgb(frame, None, None, None), _display_matrix(frame)
+        if abs(matrix[0, 1]) > abs(matrix[0, 0]):
+            image, matrix = image.swapaxes(0, 1), matrix[::-1]
+        if matrix[0, 0] < 0:
+            image = image[:, ::-1]
+        if matrix[1, 1] < 0:
+            image = image[::-1]
+        return np.ascontiguousarray(image)
+
+    def _rgb(
+        self, frame: VideoFrame, width: int | None, height: int | None, how: str | None
+    ) -> np.ndarray:
+        try:
+            rgb = self._reformatter.reformat(frame, width, height, "rgb24", interpolation=how)
+            return rgb.to_ndarray()
+        except (av.error.FFmpegError, ValueError) as error:
+            raise MediaError(
+                "unsupported",
+                f"cannot show {self.name}: no way from its colors ({frame.format.name}, "
+                f"matrix {int(frame.colorspace)}) to RGB; convert it to BT.709",
+            ) from error
+
+    def _seconds(self, ticks: int) -> float:
+        return float((ticks - (self._stream.start_time or 0)) * self._stream.time_base)
+
+    def _packets(self) -> Iterator[Packet]:
+        packets = self._container.demux(self._stream)
+        while True:
+            self._deadline.check()
+            try:
+                yield next(packets)
+            except av.error.ExitError as error:
+                raise MediaError(
+                    "timeout", f"reading {self.name} stalled for {IO_TIMEOUT_S:g} s; try again"
+                ) from error
+            except (av.error.FFmpegError, StopIteration):
+                return
+
+
+def rotation_deg(frame: VideoFrame) -> int:
+    """How far `upright` turns a frame clockwise: 0, 90, 180 or 270; mirroring is left out."""
+    x, y = (float(value) for value in _display_matrix(frame)[0])
+    return round(np.degrees(np.arctan2(y, x)) / 90) % 4 * 90
+
+
+def read_image(path: Path, limits: LimitSettings) -> tuple[np.ndarray, str, int]:
+    """Read a photograph upright: (H, W, 3) uint8 RGB, its format, the degrees it was turned.
+
+    Raises:
+        MediaError: `too_large` when it is over the limits, `unreadable` when it is broken.
+    """
+    try:
+        with Image.open(path, formats=IMAGE_FORMATS) as picture:
+            width, height = picture.size
+            if width * height > limits.max_photo_pixels:
+                raise MediaError(
+                    "too_large",
+                    f"{path.name} is {width}x{height} px, at most {limits.max_photo_pixels:,} px "
+                    "are read; make it smaller",
+                )
+            codec = (picture.format or "").lower()
+            turn = EXIF_ROTATION.get(picture.getexif().get(EXIF_ORIENTATION, 1), 0)
+            picture = ImageOps.exif_transpose(picture)
+            if picture.mode.startswith("I"):  # 16-bit gray, which convert() would clip to white
+                picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+            return np.array(picture.convert("RGB")), codec, turn
+    except Image.DecompressionBombError as error:
+        raise MediaError("too_large", f"{path.name} is far too large: {error}") from error
+    except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises for broken files
+        raise MediaError(
+            "unreadable", f"cannot open {path.name}: there is no complete image in it"
+        ) from error
+
+
+def check_size(name: str, width: int, height: int, limits: LimitSettings) -> None:
+    """Raise MediaError `too_large` for a video frame of more px than the limits allow."""
+    if max(width, height) > limits.max_side or width * height > limits.max_pixels:
+        raise MediaError(
+            "too_large",
+            f"{name} is {width}x{height} px, at most {limits.max_side} px a side and "
+            f"{limits.max_pixels:,} px in all are read; make it smaller",
+        )
+
+
+def _open(path: Path) -> InputContainer:
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        raise MediaError(
+            "unsupported",
+            f"cannot read {path.name}: expected a video ({' '.join(VIDEO_SUFFIXES)}) "
+            f"or an image ({' '.join(IMAGE_SUFFIXES)})",
+        )
+    try:
+        return av.open(str(path.resolve()), options=dict(OPEN_OPTIONS), timeout=IO_TIMEOUT_S)
+    except av.error.FFmpegError as error:
+        raise MediaError(
+            "unreadable",
+            f"cannot open {path.name}: there is no video of a known kind in it "
+            f"({error.strerror}); is the file complete?",
+        ) from error
+
+
+def _video_stream(container: InputContainer, name: str) -> VideoStream:
+    """The stream to look at: the first one that is not a cover picture or a preview."""
+    for stream in container.streams.video:
+        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails):
+            stream.thread_type = "AUTO"
+            return stream
+    if container.streams.audio or container.streams.video:
+        raise MediaError("unsupported", f"{name} has sound or a cover in it, but no video")
+    raise MediaError("unreadable", f"cannot read {name}: there is no frame in it")
+
+
+def _display_matrix(frame: VideoFrame) -> np.ndarray:
+    """(2, 2) int32: where a stored pixel (x, y) is shown is `(x, y) @ matrix`, y downward."""
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            return np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2]
+    return np.eye(2, dtype=np.int32)

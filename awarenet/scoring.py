@@ -1,0 +1,230 @@
+"""From the members' logits to a probability, an interval and a verdict; needs only NumPy.
+
+A frame: the mean of the members' sigmoids in each family, weighed by family (AWARE-NET's formula,
+Salman et al., 2025, https://arxiv.org/abs/2505.00312). A track, one person: the mean of its
+frames' log-odds, calibrated. A clip: its most suspicious track that was seen often enough.
+Every probability that leaves this module is calibrated, so all of them share one scale and can
+be held against the same threshold.
+
+Shapes: T frames of one person, F families, K members a family, R resamples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+CLIP = 1e-6  # probabilities are kept this far from 0 and 1: log-odds of at most 13.8
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Platt scaling: probability = sigmoid(scale * log-odds + offset); the default changes nothing.
+
+    Source: Platt, Probabilistic outputs for support vector machines, 1999.
+    """
+
+    scale: float = 1.0  # above 0, or more suspicion would mean less probability
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what would turn the order of clips around."""
+        if not (np.isfinite([self.scale, self.offset]).all() and self.scale > 0):
+            raise ValueError(f"{self}: expected a finite scale above 0 and a finite offset")
+
+    def apply(self, log_odds: np.ndarray) -> np.ndarray:
+        """Map log-odds of any shape to probabilities 0..1 of the same shape."""
+        return _sigmoid(self.scale * np.asarray(log_odds, np.float64) + self.offset)
+
+
+@dataclass(frozen=True)
+class TrackScore:
+    """What the ensemble says of one person, all of it calibrated P(fake) in 0..1."""
+
+    probability: float
+    interval: tuple[float, float]  # low, high; holds the probability
+    families: np.ndarray  # (F,) float64
+    members: np.ndarray  # (F, K) float64
+    frames: np.ndarray  # (T,) float64, the ensemble's frame by frame
+    frame_families: np.ndarray  # (T, F) float64
+    frame_members: np.ndarray  # (T, F, K) float64
+
+
+def frame_probability(logits: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Combine the members' logits of each frame, before calibration.
+
+    Args:
+        logits: (T, F, K) any float, above 0 leans fake.
+        weights: (F,) share of each family, 0 or more, summing to 1.
+
+    Returns:
+        (T,) float64 probabilities of the ensemble and (T, F) float64 of each family, 0..1.
+
+    Raises:
+        ValueError: A shape does not fit, a logit is not finite, or the weights are no shares.
+    """
+    logits = np.asarray(logits, np.float64)
+    weights = np.asarray(weights, np.float64)
+    if logits.ndim != 3 or 0 in logits.shape or weights.shape != logits.shape[1:2]:
+        raise ValueError(
+            f"logits {logits.shape}, weights {weights.shape}; expected (T, F, K), (F,)"
+        )
+    if not np.isfinite(logits).all():
+        raise ValueError("logits hold NaN or infinity; expected finite numbers")
+    if not ((weights >= 0).all() and abs(weights.sum() - 1) < 1e-4):
+        raise ValueError(f"weights {weights.tolist()}; expected 0 or more each, summing to 1")
+    families = _sigmoid(logits).mean(axis=2)  # (T, F)
+    return families @ (weights / weights.sum()), families
+
+
+def track_score(
+    logits: np.ndarray,
+    weights: np.ndarray,
+    calibration: Calibration = Calibration(),  # noqa: B008 - frozen
+    *,
+    confidence: float = 0.9,
+    resamples: int = 400,
+    seed: int = 0,
+) -> TrackScore:
+    """Score one person and say how far that score can be trusted.
+
+    The interval is a percentile bootstrap. Each resample redraws, at once, the frames and the
+    members within each family, and scores the person anew; so it is wide where the members
+    disagree or the frames do. Each redraw takes one less than there are (but at least one), which
+    makes its spread that of a mean of so few instead of too small (Rao and Wu, Resampling
+    inference with complex survey data, 1988).
+
+    Where there is nothing to redraw, the interval shows less than it should: with one frame only
+    the members' disagreement, with one member only the frames'. With one frame and one member no
+    spread can be measured at all; the interval is then 0..1, so that no verdict rests on it.
+
+    Args:
+        logits: (T, F, K) any float, above 0 leans fake; the order of frames does not matter.
+        weights: (F,) share of each family, 0 or more, summing to 1.
+        calibration: Fitted on whole clips; applied to every probability that is returned.
+        confidence: Share of the resamples inside the interval, above 0 and below 1.
+        resamples: R, 1 or more.
+        seed: Of the redraws; the same seed gives the same interval.
+
+    Raises:
+        ValueError: As `frame_probability`; or confidence or resamples are out of range.
+    """
+    if not 0 < confidence < 1 or resamples < 1:
+        raise ValueError(
+            f"confidence={confidence}, resamples={resamples}; expected 0..1 and 1 or more"
+        )
+    frames, families = frame_probability(logits, weights)
+    members = np.clip(np.asarray(logits, np.float64), -_logit(1 - CLIP), _logit(1 - CLIP))
+    center = _logit(frames).mean()
+    spread = _resampled(logits, weights, resamples=resamples, seed=seed)
+    probability = float(calibration.apply(center))
+    if spread is None:
+        low, high = 0.0, 1.0
+    else:
+        tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+        low, high = (float(p) for p in calibration.apply(np.quantile(spread, tails)))
+    return TrackScore(
+        probability=probability,
+        interval=(min(low, probability), max(high, probability)),
+        families=calibration.apply(_logit(families).mean(axis=0)),
+        members=calibration.apply(members.mean(axis=0)),
+        frames=calibration.apply(_logit(frames)),
+        frame_families=calibration.apply(_logit(families)),
+        frame_members=calibration.apply(members),
+    )
+
+
+def draw_counts(
+    frames: int, families: int, members: int, *, resamples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw with replacement: how often each frame and each member is in each resample.
+
+    Returns:
+        (R, T) int64 and (R, F, K) int64. A row sums to one less than there are, at least to 1.
+    """
+    generator = np.random.default_rng(seed)
+    even = np.full(frames, 1 / frames)
+    frame_counts = generator.multinomial(max(frames - 1, 1), even, size=resamples)
+    even = np.full(members, 1 / members)
+    member_counts = generator.multinomial(max(members - 1, 1), even, size=(resamples, families))
+    return frame_counts, member_counts
+
+
+def verdict(probability: float, interval: tuple[float, float], threshold: float) -> str:
+    """Say `fake` or `real` only where the whole interval lies on one side of the threshold.
+
+    Args:
+        probability: Calibrated P(fake), 0..1.
+        interval: Its low and high end; must hold the probability.
+        threshold: 0..1; a low end that reaches it counts as fake.
+
+    Raises:
+        ValueError: The interval does not hold the probability, or one of the three is NaN.
+    """
+    low, high = interval
+    if not (0 <= low <= probability <= high <= 1 and 0 <= threshold <= 1):
+        raise ValueError(
+            f"probability {probability}, interval {interval}, threshold {threshold}; "
+            "expected 0 <= low <= probability <= high <= 1 and a threshold in 0..1"
+        )
+    if low >= threshold:
+        return "fake"
+    return "real" if high < threshold else "inconclusive"
+
+
+def decide_clip(probabilities: Sequence[float], frames_seen: Sequence[int], min_frames: int) -> int:
+    """Pick the person who decides the clip: the most suspicious of those seen often enough.
+
+    Many people mean many chances of a false alarm, and a face that flashes by is judged on little;
+    so a track of fewer than `min_frames` frames decides only where no track has more frames.
+
+    Args:
+        probabilities: P(fake) of each track.
+        frames_seen: Scored frames of each track.
+        min_frames: Frames that a track needs.
+
+    Returns:
+        Index into both. Of equals, the one seen in more frames, then the earlier one.
+
+    Raises:
+        ValueError: There is no track, or the two differ in length.
+    """
+    if not probabilities or len(probabilities) != len(frames_seen):
+        raise ValueError(
+            f"{len(probabilities)} probabilities, {len(frames_seen)} counts; expected as many, 1+"
+        )
+    enough = min(min_frames, max(frames_seen))
+    allowed = [index for index, seen in enumerate(frames_seen) if seen >= enough]
+    return max(allowed, key=lambda index: (probabilities[index], frames_seen[index], -index))
+
+
+def _resampled(
+    logits: np.ndarray, weights: np.ndarray, *, resamples: int, seed: int
+) -> np.ndarray | None:
+    """(R,) float64 mean log-odds of each resample; None where there is nothing to redraw."""
+    shares = _sigmoid(np.asarray(logits, np.float64))  # (T, F, K)
+    count, families, members = shares.shape
+    if count == 1 and members == 1:
+        return None
+    frame_counts, member_counts = draw_counts(
+        count, families, members, resamples=resamples, seed=seed
+    )
+    weights = np.asarray(weights, np.float64) / np.sum(weights)
+    means = member_counts / member_counts.sum(axis=2, keepdims=True) * weights[:, None]  # (R, F, K)
+    frames = shares.reshape(count, -1) @ means.reshape(resamples, -1).T  # (T, R)
+    picks = frame_counts / frame_counts.sum(axis=1, keepdims=True)  # (R, T)
+    return np.einsum("tr,rt->r", _logit(frames), picks)
+
+
+def _sigmoid(values: np.ndarray) -> np.ndarray:
+    """Logistic function that does not overflow."""
+    small = np.exp(-np.abs(values))
+    return np.where(values >= 0, 1, small) / (1 + small)
+
+
+def _logit(probabilities: np.ndarray) -> np.ndarray:
+    """Log-odds of probabilities, clipped to CLIP..1-CLIP."""
+    probabilities = np.clip(probabilities, CLIP, 1 - CLIP)
+    return np.log(probabilities) - np.log1p(-probabilities)

@@ -1,0 +1,206 @@
+"""Say what a clip or photograph is, and give the frames of it that are to be looked at.
+
+Checks run from cheap to dear: size, extension, container, frame size, timestamps, one decoded
+frame, hash. Frames are decoded in order, and only those asked for become RGB, so memory does not
+grow with the length of the clip. Opening and decoding stand in `media.py`, cuts in `shots.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from av.video.frame import VideoFrame
+
+from awarenet.errors import MediaError
+from awarenet.media import (
+    IMAGE_SUFFIXES,
+    Clip,
+    Deadline,
+    read_image,
+    rotation_deg,
+)
+from awarenet.settings import LimitSettings
+from awarenet.shots import THUMBNAIL, CutDetector
+
+TICK_S = 1e-6  # two times closer than this are the same
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What a clip or photograph is, before its frames are looked at."""
+
+    name: str  # of the file, without its folder
+    kind: str  # "video" or "image"
+    sha256: str
+    duration_s: float  # 0 for an image
+    fps: float  # mean over the clip, from its timestamps; 0 for an image
+    width: int  # px, upright
+    height: int  # px, upright
+    codec: str
+    rotation_deg: int  # 0, 90, 180 or 270 clockwise: what makes the stored frames upright
+    frame_count: int  # that the container holds; broken ones are among them
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a clip."""
+
+    index: int  # from 0 up, among the frames that could be decoded
+    time_s: float  # after the start of the stream
+    shot: int  # from 0 up, one more after every cut
+    image: np.ndarray  # (H, W, 3) uint8 RGB, upright
+
+
+def probe(path: str | Path, limits: LimitSettings) -> MediaInfo:
+    """Find out what a file is, and refuse it if it is over a limit or cannot be read.
+
+    Raises:
+        MediaError: With the status `unreadable`, `unsupported`, `too_large`, `too_long` or
+            `timeout`, and a message for the person who gave the file.
+    """
+    path = Path(path)
+    deadline = Deadline(path.name, limits.deadline_s)
+    _check_file(path, limits)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        image, codec, turn = read_image(path, limits)
+        height, width = image.shape[:2]
+        fps, duration, count, kind = 0.0, 0.0, 1, "image"
+    else:
+        with Clip(path, limits, deadline) as clip:
+            times, _ = clip.timestamps()
+            count, span, codec, kind = len(times), float(times[-1] - times[0]), clip.codec, "video"
+            fps = (count - 1) / span if span > 0 else clip.header_fps
+            duration = span + (1 / fps if fps > 0 else 0.0)
+        with Clip(path, limits, deadline) as clip:
+            first = next(clip.frames(), None)
+            if first is None:
+                raise _no_frame(path, codec)
+            turn = rotation_deg(first)
+            width, height = first.width, first.height
+            if turn in (90, 270):
+                width, height = height, width
+    return MediaInfo(
+        name=path.name,
+        kind=kind,
+        sha256=_sha256(path, deadline),
+        duration_s=duration,
+        fps=fps,
+        width=width,
+        height=height,
+        codec=codec,
+        rotation_deg=turn,
+        frame_count=count,
+    )
+
+
+def sample_frames(
+    path: str | Path,
+    info: MediaInfo,
+    count: int,
+    limits: LimitSettings,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Frame]:
+    """Decode a clip once, in order, and give frames that are evenly spread in time.
+
+    Every frame on the way is looked at for cuts, so `shot` counts those between two samples too.
+    Frames that cannot be decoded are passed over, and a clip that breaks off gives what it has.
+
+    Args:
+        path: The file that `info` was made from.
+        info: What `probe` said about it.
+        count: How many frames; a clip that has fewer gives each of its frames once.
+        limits: Held against every frame, since a stream can grow midway. `deadline_s` counts the
+            time spent here, not what the caller does between two frames.
+        should_stop: Asked at every packet.
+
+    Raises:
+        MediaError: `unreadable` when not one frame can be decoded, `too_large` when a frame is
+            over the limits, `timeout` when it takes too long.
+        Canceled: `should_stop()` was true.
+    """
+    path = Path(path)
+    deadline = Deadline(path.name, limits.deadline_s, should_stop)
+    deadline.check()
+    if info.kind == "image":
+        yield Frame(0, 0.0, 0, read_image(path, limits)[0])
+        return
+    with Clip(path, limits, deadline) as clip:
+        times, stamped = clip.timestamps()
+    wanted = spread(times, count)
+    cuts, given = CutDetector(), 0
+    last: tuple[int, float, int, VideoFrame] | None = None
+    with Clip(path, limits, deadline) as clip:
+        for index, frame in enumerate(clip.frames()):
+            time_s = clip.seconds(frame) if stamped else None
+            if time_s is None:
+                time_s = float(times[min(index, len(times) - 1)])
+            last = index, time_s, cuts.add(clip.thumbnail(frame, *THUMBNAIL)), frame
+            if time_s < wanted[given] - TICK_S:
+                continue
+            given = int(np.searchsorted(wanted, time_s + TICK_S, side="right"))
+            with deadline.paused():
+                yield Frame(*last[:3], clip.upright(frame))
+            if given == len(wanted):
+                return
+        if last is None:
+            raise _no_frame(path, info.codec)
+        if given == 0:  # it broke off before the first sample
+            yield Frame(*last[:3], clip.upright(last[3]))
+
+
+def spread(times: np.ndarray, count: int) -> np.ndarray:
+    """Choose times that lie evenly over a clip, however its frames are spaced.
+
+    The clip is divided into `count` equal parts; each is seen at the frame nearest to its middle.
+    Where several parts share one frame (a frozen picture), its neighbors step in.
+
+    Args:
+        times: (n,) s, ascending and distinct, n >= 1.
+        count: How many to choose, at least 1.
+
+    Returns:
+        (min(n, count),) of `times`, ascending and distinct.
+    """
+    if len(times) <= count:
+        return times
+    steps = np.arange(count)
+    middles = times[0] + (steps + 0.5) / count * (times[-1] - times[0])
+    after = np.clip(np.searchsorted(times, middles), 1, len(times) - 1)
+    nearest = after - (middles - times[after - 1] < times[after] - middles)
+    distinct = np.maximum.accumulate(nearest - steps) + steps
+    return times[np.minimum(distinct, len(times) - count + steps)]
+
+
+def _check_file(path: Path, limits: LimitSettings) -> None:
+    if not path.is_file():
+        raise MediaError("unreadable", f"cannot open {path.name}: there is no such file")
+    size = path.stat().st_size
+    if size == 0:
+        raise MediaError("unreadable", f"cannot open {path.name}: the file is empty")
+    if size > limits.max_bytes:
+        raise MediaError(
+            "too_large",
+            f"{path.name} has {size:,} bytes, at most {limits.max_bytes:,} are read; "
+            "shorten it or raise limits.max_bytes",
+        )
+
+
+def _no_frame(path: Path, codec: str) -> MediaError:
+    return MediaError(
+        "unreadable",
+        f"cannot read {path.name}: no frame could be decoded (codec {codec!r}); "
+        "is the file complete?",
+    )
+
+
+def _sha256(path: Path, deadline: Deadline) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            deadline.check()
+            digest.update(block)
+    return digest.hexdigest()
