@@ -93,6 +93,7 @@ class TrainSettings(Section):
 class EnsembleSettings(Section):
     """[ensemble] Which networks vote, and how their weights are learned."""
 
+    # of awarenet.zoo
     families: tuple[str, ...] = ("efficientnet_lite0", "efficientnet_lite1", "mobilenet_v2")
     # separately trained members of each family
     members: int = Field(3, ge=1)
@@ -115,8 +116,9 @@ class EvaluateSettings(Section):
     frames: int = Field(8, ge=1)
     # swapped versions of each real clip, one donor each
     swaps_per_clip: int = Field(2, ge=0)
-    # seconds that long clips are cut into, and how many pieces are taken at most
+    # seconds that clips are cut into
     piece_s: float = Field(4.0, gt=0)
+    # of each clip, at most, evenly spread
     pieces: int = Field(8, ge=1)
 
 
