@@ -190,5 +190,5 @@ def _pieces(path: Path, seconds: float, most: int) -> Iterator[tuple[Fraction, l
                 frames = []
             if piece > max(wanted):
                 return
-        if len(frames) >= length // 4:
+        if len(frames) >= max(length // 4, 1):
             yield rate, frames

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from awarenet.errors import AwareNetError
 from awarenet.scoring import Calibration, track_score, verdict
 from trainer.clips import make_clips
 from trainer.fit import crop_side
@@ -35,12 +36,18 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(settings: TrainerSettings) -> dict:
-    """Measure the fitted ensemble; writes and returns metrics.json."""
+    """Measure the fitted ensemble; writes and returns metrics.json.
+
+    Raises:
+        AwareNetError: Nothing was fitted yet.
+    """
     run = Path(settings.data.run)
     out = run / "metrics.json"
     if out.is_file():
         log.info("evaluate: %s is there, skipped", out)
         return json.loads(out.read_text("utf-8"))
+    if not (run / "fit.json").is_file():
+        raise AwareNetError(f"no {run / 'fit.json'}; run the stage `ensemble` first")
     fitted = json.loads((run / "fit.json").read_text("utf-8"))
     weights = np.array([fitted["weights"][family] for family in settings.ensemble.families])
     rows = [row for row in read_manifest(run / "manifest.parquet") if row.split == "test"]

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 
 from awarenet.bundle import load_bundle
+from awarenet.bundle_config import CONFIG_FILE
+from awarenet.bundle_files import hash_file
 from awarenet.pipeline import Detector
 from awarenet.settings import Settings
 from trainer.augment import REGIMES, degrade, draw_degradation
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ScoredClip:
-    """A clip and what the members say of the person in it who is most suspicious."""
+    """A clip and what the members say of the person in it who decides the verdict."""
 
     name: str
     label: int
@@ -93,8 +95,13 @@ def portrait_clips(
 def score_clips(
     settings: TrainerSettings, clips: Sequence[MadeClip], bundle: Path, cache: Path
 ) -> list[ScoredClip]:
-    """Run the page's own pipeline on clips on disk; what was scored before is read from `cache`."""
-    known = json.loads(cache.read_text("utf-8")) if cache.is_file() else {}
+    """Run the page's own pipeline on clips on disk.
+
+    What this very bundle scored before is read from `cache`; another one's scores are dropped.
+    """
+    digest = hash_file(bundle / CONFIG_FILE)
+    stored = json.loads(cache.read_text("utf-8")) if cache.is_file() else {}
+    known = stored["clips"] if stored.get("bundle") == digest else {}
     detector = None
     for number, clip in enumerate(clips, 1):
         if clip.path in known:
@@ -104,15 +111,15 @@ def score_clips(
             values["explain"] = {**values["explain"], "enabled": False}
             detector = Detector(load_bundle(bundle), Settings.model_validate(values))
         report = detector.analyze(Path(settings.data.run) / clip.path)
-        shown = report.people[0].timeline if report.people else []
+        deciding = [person for person in report.people if person.id == report.decided_by]
         known[clip.path] = {
             "status": report.status,
-            "members": [moment.members for moment in shown],
+            "members": [moment.members for person in deciding for moment in person.timeline],
         }
         if number % 20 == 0 or number == len(clips):
             log.info("clips scored: %d/%d", number, len(clips))
-            _write(cache, known)
-    _write(cache, known)
+            _write(cache, {"bundle": digest, "clips": known})
+    _write(cache, {"bundle": digest, "clips": known})
     return [
         ScoredClip(
             clip.path, clip.label, clip.method, clip.person, clip.source, clip.part,

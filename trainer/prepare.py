@@ -10,6 +10,7 @@ import hashlib
 import logging
 import multiprocessing
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -39,7 +40,7 @@ def prepare(data: DataSettings, settings: PrepareSettings, faces: FaceSettings) 
         Path of `manifest.parquet`.
 
     Raises:
-        AwareNetError: No usable face, or a person in two parts.
+        AwareNetError: No usable face, two photographs of one name, or a person in two parts.
     """
     run = Path(data.run)
     path = run / "manifest.parquet"
@@ -53,6 +54,10 @@ def prepare(data: DataSettings, settings: PrepareSettings, faces: FaceSettings) 
         for name, folder in sorted(data.test_photos.items())
         for clip in index_photos(_folder(folder), data.same_person)
     ]
+    if twice := [name for name, n in Counter(c.name for c in [*clips, *tests]).items() if n > 1]:
+        raise AwareNetError(
+            f"two photographs are called {twice[0]} (folder and file, without suffix); rename one"
+        )
     jobs = [(clip, str(run), settings, faces) for clip in [*clips, *tests]]
     rows = [row for row in _parallel(_cut_scene, jobs, settings.workers, "faces") if row]
     rows = _drop_copies(rows)
