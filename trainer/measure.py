@@ -17,7 +17,6 @@ import torch
 
 from awarenet.bundle import load_bundle
 from awarenet.bundle_config import CONFIG_FILE
-from awarenet.bundle_files import hash_file
 from awarenet.pipeline import Detector
 from awarenet.settings import Settings
 from trainer.augment import REGIMES, degrade, draw_degradation
@@ -97,11 +96,12 @@ def score_clips(
 ) -> list[ScoredClip]:
     """Run the page's own pipeline on clips on disk.
 
-    What this very bundle scored before is read from `cache`; another one's scores are dropped.
+    What these very members scored before is read from `cache`; scores of others are dropped.
     """
-    digest = hash_file(bundle / CONFIG_FILE)
+    families = json.loads((bundle / CONFIG_FILE).read_text("utf-8"))["families"]
+    members = [member["sha256"] for family in families for member in family["members"]]
     stored = json.loads(cache.read_text("utf-8")) if cache.is_file() else {}
-    known = stored["clips"] if stored.get("bundle") == digest else {}
+    known = stored["clips"] if stored.get("members") == members else {}
     detector = None
     for number, clip in enumerate(clips, 1):
         if clip.path in known:
@@ -118,8 +118,8 @@ def score_clips(
         }
         if number % 20 == 0 or number == len(clips):
             log.info("clips scored: %d/%d", number, len(clips))
-            _write(cache, {"bundle": digest, "clips": known})
-    _write(cache, {"bundle": digest, "clips": known})
+            _write(cache, {"members": members, "clips": known})
+    _write(cache, {"members": members, "clips": known})
     return [
         ScoredClip(
             clip.path, clip.label, clip.method, clip.person, clip.source, clip.part,

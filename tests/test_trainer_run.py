@@ -1,0 +1,296 @@
+"""The trainer as one command: every stage of it on people who do not exist, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_people import FOLDER, OTHERS, PEOPLE, write_people
+
+from awarenet.bundle import load_bundle
+from awarenet.pipeline import load_detector
+from awarenet.report import Report
+from awarenet.settings import Settings, load_settings
+from trainer.manifest import read_manifest
+from trainer.prepare import manifest_hash, read_scene
+from trainer.run import STAGES, main
+from trainer.settings import TrainerSettings
+from trainer.splits import leaks
+
+ROOT = Path(__file__).resolve().parent.parent
+PRESET = ROOT / "tests" / "tiny.toml"
+FAMILIES = ["test_efficientnet", "test_resnet"]
+DEADLINE_S = 1800  # about a minute on two idle cores
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A working folder in which `python -m trainer.run --settings tests/tiny.toml` has ended."""
+    folder = tmp_path_factory.mktemp("work")
+    write_people(folder / FOLDER)
+    command = [sys.executable, "-m", "trainer.run", "--settings", str(PRESET)]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    (folder / "log.txt").write_text(done.stderr, "utf-8")
+    return folder
+
+
+@pytest.fixture
+def run(place, monkeypatch) -> Path:
+    """Folder of that run; the working folder is the one that it ran in."""
+    monkeypatch.chdir(place)
+    return Path("runs/tiny")
+
+
+def failure(capsys, *arguments: str) -> str:
+    """Call the program so that it fails; give its one line."""
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    lines = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert out == ""
+    assert "Traceback" not in err
+    assert len(lines) == 1
+    assert err.endswith(f"{lines[0]}\n")
+    return lines[0]
+
+
+def content(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file below a folder, with the time it was written at."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+@pytest.mark.slow
+def test_the_stages_ran_in_their_order(place):
+    lines = (place / "log.txt").read_text("utf-8").splitlines()
+    assert [line.split("== ")[1] for line in lines if "== " in line] == list(STAGES)
+    assert list(STAGES) == ["prepare", "train", "ensemble", "evaluate", "bundle"]
+
+
+@pytest.mark.slow
+def test_nobody_is_in_two_parts_of_what_was_prepared(run):
+    rows = read_manifest(run / "manifest.parquet")
+    real = [r for r in rows if r.label == 0]
+    assert {r.split for r in real} == {"train", "validation", "test"}
+    assert len(real) == PEOPLE + OTHERS
+    assert leaks((r.split, r.identities, r.source_clip, r.sha256) for r in rows) == []
+    parts = {r.clip: r.split for r in rows}
+    assert parts["photos-person-00"] == parts["photos-person-01"]  # [data] same_person
+    assert {r.split for r in rows if r.dataset == "others"} == {"test"}
+    kinds = {
+        part: {r.method for r in rows if r.split == part and r.label} for part in parts.values()
+    }
+    assert "pyramid_swap" not in kinds["train"]
+    assert "pyramid_swap" in kinds["validation"] & kinds["test"]
+    for fake in (r for r in rows if r.label and r.method != "self_blended"):
+        own, donor = fake.identities
+        assert own != donor
+
+
+@pytest.mark.slow
+def test_every_crop_is_there_with_the_face_in_its_middle(run):
+    for found in read_manifest(run / "manifest.parquet"):
+        image, mesh = read_scene(found, run)
+        assert image.shape == (128, 128, 3)
+        x0, y0, x1, y1 = found.box
+        assert max(x1 - x0, y1 - y0) == pytest.approx(80, abs=0.1)  # 0.3 of it on every side
+        assert np.abs(mesh.mean(0) - 64).max() < 12
+        assert np.hypot(*(np.array([x0 + x1, y0 + y1]) / 2 - 64)) < 0.1
+
+
+@pytest.mark.slow
+def test_every_member_was_trained_to_its_last_step(run):
+    names = sorted(path.name for path in (run / "members").iterdir())
+    assert names == [f"{family}-{index}" for family in FAMILIES for index in (0, 1)]
+    for name in names:
+        log = (run / "members" / name / "log.jsonl").read_text("utf-8").splitlines()
+        assert [json.loads(line)["step"] for line in log] == [35, 70]
+
+
+@pytest.mark.slow
+def test_clips_were_swapped_and_dealt_out(run):
+    clips = json.loads((run / "clips.json").read_text("utf-8"))
+    people = {part: {c["person"] for c in clips if c["part"] == part} for part in
+              ("calibration", "test")}  # fmt: skip
+    assert people == {"calibration": {"anna", "ben"}, "test": {"carl", "dora"}}
+    assert sorted(c["label"] for c in clips) == [0] * 6 + [1] * 6
+
+
+@pytest.mark.slow
+def test_figures_were_measured_on_every_kind_and_source(run):
+    metrics = json.loads((run / "metrics.json").read_text("utf-8"))
+    expected = {"own sources, clean", "own sources, hard", "others, clean"}
+    assert set(metrics["crops"]) == expected
+    for kinds in metrics["crops"].values():
+        assert {"matched_swap", "poisson_swap", "pyramid_swap", "self_blended"} < set(kinds)
+        for figure in kinds.values():
+            assert 0 <= figure["low"] <= figure["high"] <= 1
+    members = [f"{family}-{index}" for family in FAMILIES for index in (0, 1)]
+    assert set(members) < set(metrics["members"]["clean"])
+    video = metrics["clips"]["video"]
+    assert video["without an answer"] == 0
+    assert (video["genuine"]["clips"], video["fake"]["clips"]) == (2, 2)
+
+
+@pytest.mark.slow
+def test_the_bundle_loads_and_says_what_it_was_made_of(run):
+    config = load_bundle(run / "bundle").config
+    assert config.name == "awarenet-tiny"
+    assert [family.name for family in config.families] == FAMILIES
+    seeds = [member.seed for family in config.families for member in family.members]
+    assert seeds == [0, 1, 2, 3]
+    assert config.calibration is not None
+    fitted = json.loads((run / "fit.json").read_text("utf-8"))
+    assert config.calibration.scale == fitted["scale"] > 0
+    assert config.thresholds.default == fitted["threshold"]
+    assert config.combiner.weights == pytest.approx(fitted["weights"], abs=1e-6)
+    assert config.trained_on.split_sha256 == manifest_hash(run / "manifest.parquet")
+    card = (run / "bundle" / "README.md").read_text("utf-8")
+    assert "# awarenet-tiny" in card
+    assert "pyramid_swap (unseen)" in card
+
+
+@pytest.mark.slow
+def test_the_bundle_judges_a_clip(run):
+    settings = Settings.model_validate(
+        {"sampling": {"frames": 4}, "runtime": {"device": "cpu"}, "explain": {"enabled": False}}
+    )
+    report = load_detector(run / "bundle", settings).analyze(f"{FOLDER}/clips/carl.mp4")
+    assert isinstance(report, Report)
+    assert report.status == "ok"
+    assert report.calibrated
+    assert 0 < report.probability < 1
+    assert report.verdict in ("fake", "real", "inconclusive")
+    [person] = report.people
+    assert set(person.families) == set(FAMILIES)
+    assert len(person.timeline) == 4
+
+
+@pytest.mark.slow
+def test_a_second_run_does_nothing_again(run, caplog):
+    kept = {path: content(run / path) for path in ("members", "real", "fake", "clips")}
+    files = [run / name for name in ("manifest.parquet", "fit.json", "metrics.json", "scored.json")]
+    times = [path.stat().st_mtime_ns for path in files]
+    config = json.loads((run / "bundle" / "config.json").read_text("utf-8"))
+    # workers=1: in this process, and no other is started
+    with caplog.at_level("INFO"):
+        assert main(["--settings", str(PRESET), "--set", "train.workers=1"]) == 0
+    assert {path: content(run / path) for path in kept} == kept
+    assert [path.stat().st_mtime_ns for path in files] == times
+    again = json.loads((run / "bundle" / "config.json").read_text("utf-8"))
+    # the last bit of a golden logit depends on the number of threads
+    assert {**again, "golden": None} == {**config, "golden": None}
+    skipped = [record.getMessage() for record in caplog.records if "skipped" in record.getMessage()]
+    assert len(skipped) == 1 + 4 + 1 + 1  # prepare, members, ensemble, evaluate
+
+
+def test_an_unknown_stage_is_refused_with_the_right_ones(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["prepare", "trian", "--settings", str(PRESET)])
+    assert caught.value.code == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert "no stage trian; there are prepare, train, ensemble, evaluate, bundle" in message
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.stepz=5", "no setting 'stepz'; did you mean 'steps'?"),
+        ("trian.steps=5", "no section 'trian'; did you mean 'train'?"),
+        ("train.steps=0", "steps = 0; expected greater than or equal to 1"),
+        ("train.steps=many", 'steps = "many"; expected'),
+        ("prepare.split=[0.5, 0.5]", "split"),
+        ("train", "expected section.key=value"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(capsys, override, message):
+    assert message in failure(capsys, "--dry-run", "--settings", str(PRESET), "--set", override)
+
+
+def test_a_settings_file_that_is_not_there_is_one_line(capsys, tmp_path):
+    line = failure(capsys, "--settings", str(tmp_path / "none.toml"))
+    assert "none.toml" in line
+    assert "expected a TOML file" in line
+
+
+def test_the_program_itself_ends_with_2_and_no_traceback(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "trainer.run", "--settings", str(PRESET), "--set", "a.b=1"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: --set a.b=1: no section 'a'")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_dry_run_shows_the_settings_and_makes_nothing(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--dry-run", "--settings", str(PRESET), "--set", "train.steps=7"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["train"]["steps"] == 7
+    assert shown["ensemble"]["families"] == FAMILIES
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stage_without_the_one_before_it_says_which(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = [
+        failure(capsys, stage, "--settings", str(PRESET), "--set", "train.workers=1")
+        for stage in ("train", "ensemble", "evaluate")
+    ]
+    assert "run the stage `prepare` first" in lines[0]
+    assert "run the stage `prepare` first" in lines[1]
+    assert "run the stage `ensemble` first" in lines[2]
+
+
+def test_photographs_that_are_not_there_are_one_line(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "photos: no folder" in failure(capsys, "--settings", str(PRESET))
+
+
+def test_two_photographs_of_one_name_are_refused(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for part in ("photos", "others"):
+        (tmp_path / FOLDER / part).mkdir(parents=True)
+        for suffix in (".png", ".jpg"):
+            (tmp_path / FOLDER / part / f"ann{suffix}").touch()
+    line = failure(capsys, "prepare", "--settings", str(PRESET))
+    assert "two photographs are called photos-ann" in line
+
+
+def test_only_stages_asked_for_run_and_in_their_order(monkeypatch):
+    ran = []
+    for stage in STAGES:
+        monkeypatch.setitem(STAGES, stage, lambda settings, stage=stage: ran.append(stage))
+    assert main(["bundle", "train", "--settings", str(PRESET)]) == 0
+    assert ran == ["train", "bundle"]
+    assert main(["--settings", str(PRESET)]) == 0
+    assert ran[2:] == list(STAGES)
+
+
+def test_the_preset_leaves_nothing_at_the_size_of_the_demo():
+    tiny, demo = load_settings(PRESET, (), TrainerSettings), TrainerSettings()
+    assert tiny.train.steps < demo.train.steps / 5
+    assert tiny.train.start == "random"
+    assert set(tiny.ensemble.families) == set(FAMILIES)
+    data = tiny.data
+    folders = [*data.photos, *data.videos, *data.test_photos.values(), data.run]
+    assert all(path.startswith("runs/tiny") for path in [*folders, tiny.ensemble.bundle])
