@@ -13,6 +13,7 @@ import numpy as np
 from awarenet.bundle import save_bundle
 from awarenet.bundle_config import Calibration, ThresholdRow, Thresholds, TrainedOn
 from awarenet.combine import create_combiner
+from awarenet.errors import AwareNetError
 from awarenet.faces import create_face_finder, crop_face
 from trainer.augment import jpeg
 from trainer.fit import build_ensemble, crop_config, crop_side, seeds
@@ -104,8 +105,14 @@ def write_bundle(settings: TrainerSettings) -> Path:
 
     Returns:
         The bundle's folder.
+
+    Raises:
+        AwareNetError: Something was not fitted or not measured yet.
     """
     run = Path(settings.data.run)
+    for name, stage in (("fit.json", "ensemble"), ("metrics.json", "evaluate")):
+        if not (run / name).is_file():
+            raise AwareNetError(f"no {run / name}; run the stage `{stage}` first")
     fitted = json.loads((run / "fit.json").read_text("utf-8"))
     metrics = json.loads((run / "metrics.json").read_text("utf-8"))
     weights = [fitted["weights"][family] for family in settings.ensemble.families]
