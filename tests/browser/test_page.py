@@ -25,7 +25,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from awarenet import panels, view
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=30_000)  # ms; only a page that fails takes so long
+expect.set_options(timeout=120_000)  # ms; only a page that fails takes so long
 
 CHROMIUM = Path("/usr/bin/chromium")
 WIDTHS = (1280, 390)  # px: a laptop, a phone
@@ -88,6 +88,7 @@ def page(chromium, stage, detector):
     on.detector = detector
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
+    page.set_default_timeout(120_000)
     outside, errors = [], []
     page.on("request", lambda request: outside.append(request.url))
     page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
@@ -121,11 +122,11 @@ def open_tab(page: Page, name: str) -> None:
 
 
 def wait_for(page: Page, what: Callable[[], object]) -> None:
-    for _ in range(150):
+    for _ in range(600):
         if what():
             return
         page.wait_for_timeout(200)
-    pytest.fail("it did not happen within 30 s")
+    pytest.fail("it did not happen within 120 s")
 
 
 def tabs(page: Page) -> list[str]:
