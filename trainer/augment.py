@@ -2,20 +2,22 @@
 
 A `Degradation` is drawn once and applied to a real scene and to the fake made from it, so that
 nothing but the manipulation tells the two apart. The order is a camera's: pose and distance, light,
-lens and sensor, then codec at the size the face has in the frame; only then is the face cropped and
-scaled to the network's input, as `awarenet.faces.crop_face` does it.
+lens and sensor, then what the phone does to the picture and what its owner lays over it, then
+codecs at the size the face has in the frame; only then is the face cropped and scaled to the
+network's input, as `awarenet.faces.crop_face` does it. Much of it changes one part of the picture
+and not another (a blurred background, light from one side, a caption), because a detector that was
+never shown such honest differences takes them for a seam.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fractions import Fraction
 
-import av
 import cv2
 import numpy as np
 
 from awarenet.faces import crop_face
+from trainer.codecs import h264, jpeg, rescale
 
 SCENE_MARGIN = 0.3  # of the face's longer side, on every side of a scene
 # Of input pixels that a face fills before and after: scenes hold the face in their middle.
@@ -37,9 +39,10 @@ class Regime:
     jpeg_share: float = 0.6
     twice_share: float = 0.25
     shake: float = 1.0  # 0: no change of pose, light or sensor at all
+    wild: float = 0.0  # how likely uneven light and focus, filters, captions and rescaling are
 
 
-TRAINING = Regime()
+TRAINING = Regime(wild=1.0)
 CLEAN = Regime(face_px=((1.0, 120, 160),), jpeg=(75, 95), crf=(16, 23), twice_share=0.0, shake=0.4)
 HARD = Regime(face_px=((1.0, 48, 96),), jpeg=(30, 60), crf=(28, 36), twice_share=0.0, shake=0.4)
 REGIMES = {"training": TRAINING, "clean": CLEAN, "hard": HARD}
@@ -62,7 +65,17 @@ class Degradation:
     blur: float  # standard deviation, px; 0: none
     motion: tuple[float, float]  # length in px and direction in degrees; 0: none
     noise: float  # standard deviation in 0..255; 0: none
-    codecs: tuple[tuple[str, int], ...]  # ("jpeg", quality) or ("h264", crf), in their order
+    codecs: tuple[tuple[str, int], ...]  # jpeg quality, h264 crf or scale in percent, in order
+    moved: tuple[int, int] | None = None  # px since the frame before; None: no frame before
+    side_light: tuple[float, float] = (
+        0.0,
+        0.0,
+    )  # share lost on one side, degrees
+    out_of_focus: float = 0.0  # blur of what is not the head, standard deviation in px
+    saturation: float = 1.0
+    smooth: float = 0.0  # skin smoothing: reach in 0..255 of a filter that keeps edges
+    sharpen: float = 0.0  # share of detail that is added
+    overlay: int = field(default=0, repr=False)  # seed of a caption or sticker; 0: none
     seed: int = field(default=0, repr=False)  # of the sensor noise
 
 
@@ -81,7 +94,10 @@ def draw_degradation(rng: np.random.Generator, regime: Regime = TRAINING) -> Deg
             codecs.append(("h264", int(rng.integers(regime.crf[0], regime.crf[1] + 1))))
         elif chance < regime.h264_share + regime.jpeg_share:
             codecs.append(("jpeg", int(rng.integers(regime.jpeg[0], regime.jpeg[1] + 1))))
-    shake = regime.shake
+    shake, wild = regime.shake, regime.wild
+    percent = int(rng.integers(60, 161))  # a copy of a copy seldom keeps its size
+    if rng.random() < 0.2 * wild:
+        codecs.insert(min(len(codecs), 1), ("scale", percent))
 
     def chance_of(share: float) -> bool:
         return bool(rng.random() < share * min(shake, 1.0))
@@ -102,6 +118,17 @@ def draw_degradation(rng: np.random.Generator, regime: Regime = TRAINING) -> Deg
         noise=float(rng.uniform(1, 6)) if chance_of(0.25) else 0.0,
         codecs=tuple(codecs),
         seed=int(rng.integers(2**31)),
+        moved=tuple(map(int, rng.integers(-3, 4, 2))) if rng.random() < 0.6 * wild else None,
+        side_light=(
+            (float(rng.uniform(0.1, 0.6)), float(rng.uniform(0, 360)))
+            if rng.random() < 0.2 * wild
+            else (0.0, 0.0)
+        ),
+        out_of_focus=float(rng.uniform(0.8, 5)) if rng.random() < 0.2 * wild else 0.0,
+        saturation=float(rng.uniform(0.5, 1.5)) if rng.random() < 0.2 * wild else 1.0,
+        smooth=float(rng.uniform(10, 40)) if rng.random() < 0.12 * wild else 0.0,
+        sharpen=float(rng.uniform(0.3, 1.2)) if rng.random() < 0.2 * wild else 0.0,
+        overlay=int(rng.integers(1, 2**31)) if rng.random() < 0.12 * wild else 0,
     )
 
 
@@ -119,37 +146,17 @@ def degrade(scene: np.ndarray, conditions: Degradation, *, margin: float, side: 
     """
     frame = _pose(scene, conditions)
     frame = _expose(frame, conditions)
-    for codec, quality in conditions.codecs:
-        frame = jpeg(frame, quality) if codec == "jpeg" else h264(frame, quality)
+    frame = _retouch(frame, conditions)
+    for codec, amount in conditions.codecs:
+        if codec == "h264":
+            frame = h264(frame, amount, conditions.moved)
+        else:
+            frame = (jpeg if codec == "jpeg" else rescale)(frame, amount)
     length = len(frame)
     center = length / 2
     half = length * FACE_SHARE / 2 * conditions.zoom
     x, y = (center + offset * length * FACE_SHARE for offset in conditions.shift)
     return crop_face(frame, (x - half, y - half, x + half, y + half), margin=margin, side=side)
-
-
-def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    """Pass a (H, W, 3) uint8 RGB image through JPEG at `quality` 1..100."""
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)  # or luma would be weighed the wrong way round
-    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
-
-
-def h264(image: np.ndarray, crf: int) -> np.ndarray:
-    """Pass a (H, W, 3) uint8 RGB image with even sides through H.264 at a constant rate factor."""
-    encoder = av.CodecContext.create("libx264", "w")
-    encoder.width, encoder.height = image.shape[1], image.shape[0]
-    encoder.pix_fmt, encoder.time_base = "yuv420p", Fraction(1, 25)
-    encoder.thread_count = 1
-    encoder.options = {"crf": str(crf), "preset": "veryfast", "tune": "zerolatency"}
-    frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
-    frame.pts = 0
-    packets = [*encoder.encode(frame), *encoder.encode(None)]
-    decoder = av.CodecContext.create("h264", "r")
-    decoder.thread_count = 1
-    decoded = [out for packet in packets for out in decoder.decode(packet)]
-    decoded += decoder.decode(None)
-    return decoded[0].to_ndarray(format="rgb24")
 
 
 def _pose(scene: np.ndarray, conditions: Degradation) -> np.ndarray:
@@ -175,8 +182,16 @@ def _expose(frame: np.ndarray, conditions: Degradation) -> np.ndarray:
     levels += conditions.brightness
     table = np.clip(levels[:, None] * np.array(conditions.gain), 0, 255).astype(np.uint8)
     frame = cv2.LUT(frame, np.ascontiguousarray(table[None]))
+    if conditions.side_light[0]:
+        frame = _light_from_one_side(frame, *conditions.side_light)
+    if conditions.saturation != 1:
+        gray = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        share = conditions.saturation
+        frame = cv2.addWeighted(frame, share, gray, 1 - share, 0)
     if conditions.gray:
         frame = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    if conditions.out_of_focus:
+        frame = _blur_background(frame, conditions.out_of_focus)
     if conditions.blur:
         frame = cv2.GaussianBlur(frame, (0, 0), conditions.blur)
     if conditions.motion[0]:
@@ -184,8 +199,62 @@ def _expose(frame: np.ndarray, conditions: Degradation) -> np.ndarray:
     if conditions.noise:
         noise = np.empty(frame.shape, np.float32)
         cv2.setRNGSeed(conditions.seed)
-        cv2.randn(noise, 0, conditions.noise)
-        frame = np.clip(frame + noise, 0, 255).astype(np.uint8)
+        cv2.randn(noise, (0.0,) * 3, (conditions.noise,) * 3)
+        frame = np.clip(frame + noise + 0.5, 0, 255).astype(np.uint8)
+    return frame
+
+
+def _retouch(frame: np.ndarray, conditions: Degradation) -> np.ndarray:
+    """What software does to the picture before it is stored."""
+    if conditions.smooth:
+        frame = cv2.bilateralFilter(frame, 5, conditions.smooth, 3)
+    if conditions.sharpen:
+        soft = cv2.GaussianBlur(frame, (0, 0), 1.2)
+        frame = cv2.addWeighted(frame, 1 + conditions.sharpen, soft, -conditions.sharpen, 0)
+    if conditions.overlay:
+        frame = _overlay(frame, np.random.default_rng(conditions.overlay))
+    return frame
+
+
+def _light_from_one_side(frame: np.ndarray, loss: float, direction: float) -> np.ndarray:
+    """Darken a frame along a direction, from nothing to `loss` of its light."""
+    across = np.linspace(-0.5, 0.5, len(frame), dtype=np.float32)
+    toward = np.radians(direction)
+    ramp = across[None] * np.cos(toward) + across[:, None] * np.sin(toward) + 0.5
+    light = 1 - loss * np.clip(ramp, 0, 1)
+    return (frame * light[..., None]).astype(np.uint8)
+
+
+def _blur_background(frame: np.ndarray, deviation: float) -> np.ndarray:
+    """Blur what lies outside an oval somewhat larger than the head, as a wide aperture does."""
+    length = len(frame)
+    mask = np.zeros((length, length), np.float32)
+    axes = (round(length * FACE_SHARE * 0.58), round(length * FACE_SHARE * 0.72))
+    cv2.ellipse(mask, (length // 2, length // 2), axes, 0, 0, 360, 1.0, -1)
+    mask = cv2.GaussianBlur(mask, (0, 0), length / 40)[..., None]
+    soft = cv2.GaussianBlur(frame, (0, 0), deviation)
+    return (frame * mask + soft * (1 - mask) + 0.5).astype(np.uint8)
+
+
+def _overlay(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Lay a caption or one to three plain shapes over a frame; they may cover part of the face."""
+    frame, length = frame.copy(), len(frame)
+    color = tuple(map(int, rng.integers(0, 256, 3)))
+    if rng.random() < 0.5:
+        text = "".join(rng.choice(list("ABCDEFGHKLMNOPRSTUVWXYZ abdeghnoprstu"), 14))
+        place = (int(rng.uniform(-0.1, 0.4) * length), int(rng.uniform(0.1, 0.95) * length))
+        size = float(rng.uniform(0.25, 0.7)) * length / 160
+        cv2.putText(frame, text, place, cv2.FONT_HERSHEY_DUPLEX, size, color, 1, cv2.LINE_AA)
+        return frame
+    for _ in range(int(rng.integers(1, 4))):
+        x, y = map(int, rng.uniform(0, length, 2))
+        half = rng.uniform(0.03, 0.14, 2) * length
+        if rng.random() < 0.5:
+            corner = (int(x + half[0]), int(y + half[1]))
+            cv2.rectangle(frame, (int(x - half[0]), int(y - half[1])), corner, color, -1)
+        else:
+            axes = (int(half[0]) + 1, int(half[1]) + 1)
+            cv2.ellipse(frame, (x, y), axes, rng.uniform(0, 180), 0, 360, color, -1, cv2.LINE_AA)
     return frame
 
 

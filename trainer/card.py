@@ -15,7 +15,7 @@ from awarenet.bundle_config import Calibration, ThresholdRow, Thresholds, Traine
 from awarenet.combine import create_combiner
 from awarenet.errors import AwareNetError
 from awarenet.faces import create_face_finder, crop_face
-from trainer.augment import jpeg
+from trainer.codecs import jpeg
 from trainer.fit import build_ensemble, crop_config, crop_side, seeds
 from trainer.manifest import read_manifest
 from trainer.metrics import Figure

@@ -1,0 +1,55 @@
+"""What files do to a picture."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainer.codecs import h264, jpeg, rescale
+
+SIDE = 256
+
+
+@pytest.fixture(scope="module")
+def scene() -> np.ndarray:
+    coarse = np.random.default_rng(0).integers(30, 220, (24, 24, 3)).astype(np.uint8)
+    return cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(one.astype(float) - other).mean())
+
+
+@pytest.mark.parametrize(("codec", "good", "bad"), [(jpeg, 95, 20), (h264, 16, 40)])
+def test_a_codec_keeps_size_and_color_and_costs_what_it_is_told(scene, codec, good, bad):
+    assert codec(scene, good).shape == scene.shape
+    assert difference(codec(scene, good), scene) < 4
+    assert difference(codec(scene, bad), scene) > 1.5 * difference(codec(scene, good), scene)
+    for color in ((200, 30, 30), (30, 30, 200)):  # a swap of red and blue would show here
+        plain = np.full((64, 64, 3), color, np.uint8)
+        assert np.abs(codec(plain, good).astype(int) - plain).max() <= 6
+
+
+@pytest.mark.parametrize("moved", [(0, 0), (3, -2), (-1, 3)])
+def test_a_frame_coded_from_the_one_before_lies_where_it_lay(scene, moved):
+    coded = h264(scene, 30, moved)
+    assert coded.shape == scene.shape
+    assert difference(coded, scene) < 8
+    for shift in ((3, -2), (-3, 2), (2, 2)):
+        elsewhere = np.roll(scene, shift, (1, 0))
+        assert difference(coded[8:-8, 8:-8], elsewhere[8:-8, 8:-8]) > difference(coded, scene)
+
+
+def test_a_frame_coded_from_the_one_before_is_not_the_frame_coded_alone(scene):
+    assert difference(h264(scene, 30, (2, 1)), h264(scene, 30)) > 0.2
+
+
+@given(st.integers(16, 200), st.integers(16, 200), st.integers(60, 160))
+@settings(max_examples=60, deadline=None)
+def test_a_new_size_has_even_sides_as_asked(height, width, percent):
+    image = np.zeros((height, width, 3), np.uint8)
+    found = np.array(rescale(image, percent).shape[:2])
+    assert (found % 2 == 0).all()
+    asked = np.maximum(np.array([height, width]) * percent / 100, 16)
+    assert np.abs(found - asked).max() <= 1

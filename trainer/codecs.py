@@ -1,0 +1,60 @@
+"""What files do to a picture: JPEG, H.264 and a change of size between two of them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+
+
+def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """Pass a (H, W, 3) uint8 RGB image through JPEG at `quality` 1..100."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)  # or luma would be weighed the wrong way round
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+
+
+def h264(image: np.ndarray, crf: int, moved: tuple[int, int] | None = None) -> np.ndarray:
+    """Pass an image through H.264 at a constant rate factor.
+
+    Args:
+        image: (H, W, 3) uint8 RGB with even sides.
+        crf: 0..51, higher is coarser.
+        moved: Where the picture lay in the frame before, (x, y) px from where it lies now; the
+            image is then coded from that frame by motion, as most frames of a video are. None:
+            there is no frame before.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    height, width = image.shape[:2]
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height = width, height
+    encoder.pix_fmt, encoder.time_base = "yuv420p", Fraction(1, 25)
+    encoder.thread_count = 1
+    encoder.options = {"crf": str(crf), "preset": "veryfast", "tune": "zerolatency"}
+    images = [image]
+    if moved is not None:
+        shift = np.array([[1, 0, moved[0]], [0, 1, moved[1]]], np.float32)
+        before = cv2.warpAffine(image, shift, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        images.insert(0, before)
+    packets = []
+    for number, one in enumerate(images):
+        frame = av.VideoFrame.from_ndarray(one, format="rgb24").reformat(format="yuv420p")
+        frame.pts = number
+        packets += encoder.encode(frame)
+    packets += encoder.encode(None)
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    decoded = [out for packet in packets for out in decoder.decode(packet)]
+    decoded += decoder.decode(None)
+    return decoded[-1].to_ndarray(format="rgb24")
+
+
+def rescale(image: np.ndarray, percent: int) -> np.ndarray:
+    """Bring a (H, W, 3) uint8 RGB image to `percent` of its size; its sides come out even."""
+    height, width = (max(round(side * percent / 200) * 2, 16) for side in image.shape[:2])
+    method = cv2.INTER_AREA if percent < 100 else cv2.INTER_CUBIC
+    return cv2.resize(image, (width, height), interpolation=method)
