@@ -36,13 +36,13 @@ from awarenet.bundle_files import (
     BundleFolder,
     check_hash,
     check_target,
-    hash_file,
     open_source,
     replace_folder,
 )
 from awarenet.combine import COMBINERS, Mean, create_combiner
 from awarenet.ensemble import Ensemble
 from awarenet.errors import BundleError
+from awarenet.hashing import hash_file
 from awarenet.zoo import create_model
 
 _DTYPES = {"float16": torch.float16, "float32": torch.float32}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -20,6 +19,7 @@ from huggingface_hub.errors import (
 
 from awarenet.bundle_config import CONFIG_FILE, FORMAT, GOLDEN_FILE, README_FILE, WEIGHTS_FILE
 from awarenet.errors import BundleError
+from awarenet.hashing import hash_file
 
 _HUB = re.compile(r"hf-hub:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 _BARE = re.compile(r"[\w.-]+/[\w.-]+(?:@[\w./-]+)?", re.ASCII)
@@ -96,15 +96,6 @@ def check_hash(path: Path, expected: str) -> None:
         raise BundleError(
             f"{path} was altered: its SHA-256 is {found}; expected {expected}; get the bundle anew"
         )
-
-
-def hash_file(path: Path) -> str:
-    """Give a file's SHA-256 in lower-case hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def check_target(folder: Path) -> None:

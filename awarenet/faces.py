@@ -11,7 +11,6 @@ RGB comes in; the BGR that both networks were trained on stays inside this file.
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ import cv2
 import numpy as np
 
 from awarenet.errors import SettingsError
+from awarenet.hashing import hash_file
 from awarenet.settings import FaceSettings
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in px of the frame; may reach past it
@@ -133,7 +133,7 @@ class RetinaFaceResNet50:
         if not settings.detector_sha256:
             raise SettingsError(
                 f"set faces.detector_sha256 to the SHA-256 you trust for {path.name}; "
-                f"this file has {_sha256(path)}"
+                f"this file has {hash_file(path)}"
             )
         _check_hash(path, settings.detector_sha256)
         os.environ.setdefault("DEEPFACE_BACKEND_ENGINE", "onnx")
@@ -263,19 +263,10 @@ def _priors(height: int, width: int) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return (
-            hashlib.file_digest(file, "sha256").hexdigest()
-            if hasattr(hashlib, "file_digest")
-            else hashlib.sha256(file.read()).hexdigest()
-        )
-
-
 def _check_hash(path: Path, expected: str) -> None:
     if not path.is_file():
         raise SettingsError(f"{path.name} is missing from {path.parent.name}/; clone again")
-    found = _sha256(path)
+    found = hash_file(path)
     if found != expected:
         raise SettingsError(
             f"{path.name} has SHA-256 {found[:12]}…, expected {expected[:12]}…; fetch it again"

@@ -7,7 +7,6 @@ grow with the length of the clip. Opening and decoding stand in `media.py`, cuts
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from awarenet.errors import MediaError
+from awarenet.hashing import hash_file
 from awarenet.media import (
     IMAGE_SUFFIXES,
     Clip,
@@ -86,7 +86,7 @@ def probe(path: str | Path, limits: LimitSettings) -> MediaInfo:
     return MediaInfo(
         name=path.name,
         kind=kind,
-        sha256=_sha256(path, deadline),
+        sha256=hash_file(path, deadline.check),
         duration_s=duration,
         fps=fps,
         width=width,
@@ -195,12 +195,3 @@ def _no_frame(path: Path, codec: str) -> MediaError:
         f"cannot read {path.name}: no frame could be decoded (codec {codec!r}); "
         "is the file complete?",
     )
-
-
-def _sha256(path: Path, deadline: Deadline) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            deadline.check()
-            digest.update(block)
-    return digest.hexdigest()

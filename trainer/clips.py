@@ -7,9 +7,8 @@ swap is one person for the whole piece, and the warp, color and rim are drawn on
 
 from __future__ import annotations
 
-import json
 import logging
-import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -20,6 +19,7 @@ import numpy as np
 
 from awarenet.errors import AwareNetError
 from awarenet.faces import Face, FaceFinder, create_face_finder
+from trainer.atomic import read_json, write_json, written_whole
 from trainer.augment import SCENE_MARGIN
 from trainer.datasets import name_people
 from trainer.forge import Scene, make_fake
@@ -27,11 +27,13 @@ from trainer.landmarks import find_landmarks
 from trainer.manifest import read_manifest
 from trainer.prepare import read_scene
 from trainer.settings import TrainerSettings
+from trainer.stamps import content_hash, is_made
 
 log = logging.getLogger(__name__)
 
 SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".webm")
 SWAPS = ("matched_swap", "poisson_swap")  # in turn
+DONORS = {"calibration": "validation", "test": "test"}  # part of a clip -> part of its donors
 CRF = 23  # x264's own default: what an ordinary upload looks like
 
 
@@ -55,11 +57,23 @@ def make_clips(settings: TrainerSettings) -> list[MadeClip]:
     """
     run = Path(settings.data.run)
     listing = run / "clips.json"
-    if listing.is_file():
-        return [MadeClip(**record) for record in json.loads(listing.read_text("utf-8"))]
+    made_of = {
+        "manifest": content_hash(run / "manifest.parquet", "prepare"),
+        "data": settings.data.model_dump(
+            mode="json", include={"videos", "clip_people", "calibration_people"}
+        ),
+        "seed": settings.prepare.seed,
+        "evaluate": settings.evaluate.model_dump(
+            mode="json", include={"swaps_per_clip", "piece_s", "pieces"}
+        ),
+    }
+    if is_made(listing, made_of, again=True):
+        return [MadeClip(**record) for record in read_json(listing)]
     folder = run / "clips"
     folder.mkdir(parents=True, exist_ok=True)
-    people = name_people(_sources(settings), settings.data.clip_people)
+    sources = _sources(settings)
+    people = name_people(sources, settings.data.clip_people)
+    names = _names(sources)
     if missing := set(settings.data.calibration_people) - set(people.values()):
         raise AwareNetError(f"[data] calibration_people: no clip of {', '.join(sorted(missing))}")
     rows = [row for row in read_manifest(run / "manifest.parquet") if row.label == 0]
@@ -67,10 +81,12 @@ def make_clips(settings: TrainerSettings) -> list[MadeClip]:
     made = []
     for path, person in people.items():
         part = "calibration" if person in settings.data.calibration_people else "test"
-        donors = [r for r in rows if r.split == ("validation" if part == "calibration" else "test")]
+        donors = [row for row in rows if row.split == DONORS[part]]
+        if not donors and settings.evaluate.swaps_per_clip:
+            raise AwareNetError(f"no {DONORS[part]} portrait to swap in; see [prepare] split")
         pieces = _pieces(path, settings.evaluate.piece_s, settings.evaluate.pieces)
         for number, (rate, frames) in enumerate(pieces):
-            stem = f"{path.stem}-{number:02d}"
+            stem = f"{names[path]}-{number:02d}"
             target = folder / f"{stem}-real.mp4"
             write_clip(target, frames, rate)
             made.append(MadeClip(f"clips/{target.name}", 0, "real", person, path.name, part))
@@ -84,9 +100,7 @@ def make_clips(settings: TrainerSettings) -> list[MadeClip]:
                 write_clip(target, swapped, rate)
                 made.append(MadeClip(f"clips/{target.name}", 1, kind, person, path.name, part))
         log.info("clips: %s done", path.name)
-    temporary = listing.with_suffix(".part")
-    temporary.write_text(json.dumps([asdict(clip) for clip in made], indent=1), "utf-8")
-    os.replace(temporary, listing)
+    write_json(listing, [asdict(clip) for clip in made])
     return made
 
 
@@ -142,8 +156,7 @@ def write_clip(
     path: Path, frames: Sequence[np.ndarray], rate: Fraction | int, crf: int = CRF
 ) -> None:
     """Encode (H, W, 3) uint8 RGB frames as H.264 in MP4, whole or not at all."""
-    temporary = path.with_suffix(".part")
-    with av.open(str(temporary), "w", format="mp4") as container:
+    with written_whole(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=rate)
         height, width = (side // 2 * 2 for side in frames[0].shape[:2])
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
@@ -154,7 +167,6 @@ def write_clip(
             )
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
-    os.replace(temporary, path)
 
 
 def _sources(settings: TrainerSettings) -> list[Path]:
@@ -167,6 +179,15 @@ def _sources(settings: TrainerSettings) -> list[Path]:
         inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
         found += inside if path.is_dir() else [path]
     return found
+
+
+def _names(paths: Sequence[Path]) -> dict[Path, str]:
+    """A name for each clip: its stem, with the folder before it where two share a stem."""
+    often = Counter(path.stem for path in paths)
+    names = {p: p.stem if often[p.stem] == 1 else f"{p.parent.name}-{p.stem}" for p in paths}
+    if twice := [name for name, count in Counter(names.values()).items() if count > 1]:
+        raise AwareNetError(f"[data] videos: two clips are called {twice[0]}; rename one")
+    return names
 
 
 def _pieces(path: Path, seconds: float, most: int) -> Iterator[tuple[Fraction, list[np.ndarray]]]:

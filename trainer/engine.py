@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import time
 from pathlib import Path
 
@@ -22,12 +21,17 @@ from torch import Tensor, nn
 
 from awarenet.errors import AwareNetError
 from awarenet.zoo import create_model, get_spec, preprocess
+from trainer.atomic import written_whole
 from trainer.loader import Pairs, draw_crops
 from trainer.manifest import read_manifest
 from trainer.settings import TrainerSettings
+from trainer.stamps import content_hash, is_made, needed
 from trainer.starting_weights import load_starting_weights
 
 log = logging.getLogger(__name__)
+
+# of [train]; where and how a member is trained, not what comes out
+NOT_IN_THE_WEIGHTS = {"workers", "threads", "packages", "check_every"}
 
 
 def member_folder(settings: TrainerSettings, family: str, index: int) -> Path:
@@ -52,13 +56,19 @@ def train_member(settings: TrainerSettings, family: str, index: int) -> Path:
     """
     folder = member_folder(settings, family, index)
     finished = folder / "model.safetensors"
-    if finished.is_file():
+    manifest = Path(settings.data.run) / "manifest.parquet"
+    train, spec = settings.train, get_spec(family)
+    seed = member_seed(settings, family, index)
+    made_of = {
+        "manifest": content_hash(manifest, "prepare"),
+        "train": train.model_dump(mode="json", exclude=NOT_IN_THE_WEIGHTS),
+        "member": {"family": family, "seed": seed},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    if is_made(finished, made_of, again=False):
         log.info("train: %s is there, skipped", folder.name)
         return finished
-    folder.mkdir(parents=True, exist_ok=True)
-    train, spec = settings.train, get_spec(family)
     torch.set_num_threads(train.threads)
-    seed = member_seed(settings, family, index)
     torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = create_model(family, dropout=train.dropout)
@@ -67,7 +77,6 @@ def train_member(settings: TrainerSettings, family: str, index: int) -> Path:
     model = model.to(device, memory_format=torch.channels_last).train()
     optimizer = _optimizer(model, settings)
     average = ModelEmaV3(model, decay=train.ema, use_warmup=True)
-    manifest = Path(settings.data.run) / "manifest.parquet"
     rows = read_manifest(manifest)
     pairs = Pairs(
         rows, manifest.parent, pairs=train.pairs, margin=train.margin, side=spec.side, seed=seed
@@ -155,9 +164,7 @@ def load_member(settings: TrainerSettings, family: str, index: int) -> nn.Module
     Raises:
         AwareNetError: It has not been trained yet.
     """
-    path = member_folder(settings, family, index) / "model.safetensors"
-    if not path.is_file():
-        raise AwareNetError(f"no {path}; run the stage `train` first")
+    path = needed(member_folder(settings, family, index) / "model.safetensors", "train")
     model = create_model(family)
     model.load_state_dict(load_file(path), strict=True)
     return model.eval()
@@ -191,6 +198,11 @@ def _validation(
     chosen = [
         row for row in rows if row.split == "validation" and row.method != settings.prepare.held_out
     ]
+    if {row.label for row in chosen} != {0, 1}:
+        raise AwareNetError(
+            f"{len(chosen)} validation crops, real and fake expected; "
+            "raise the second share of [prepare] split"
+        )
     crops, index = draw_crops(
         chosen, root, "training", draws=1, margin=settings.train.margin, side=side, seed=0
     )
@@ -205,9 +217,8 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 
 def _save_weights(model: nn.Module, path: Path) -> None:
-    temporary = path.with_suffix(".part")
-    save_file({k: v.contiguous().cpu() for k, v in model.state_dict().items()}, temporary)
-    os.replace(temporary, path)
+    with written_whole(path) as temporary:
+        save_file({k: v.contiguous().cpu() for k, v in model.state_dict().items()}, temporary)
 
 
 def _save_checkpoint(
@@ -219,9 +230,8 @@ def _save_checkpoint(
         "average": average.state_dict(),
         "optimizer": optimizer.state_dict(),
     }
-    temporary = folder / "state.part"
-    torch.save(state, temporary)
-    os.replace(temporary, folder / "state.pt")
+    with written_whole(folder / "state.pt") as temporary:
+        torch.save(state, temporary)
 
 
 def _load_checkpoint(

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from awarenet.errors import AwareNetError
 from awarenet.scoring import Calibration, track_score, verdict
+from trainer.atomic import read_json, write_json
 from trainer.clips import make_clips
-from trainer.fit import crop_side
+from trainer.fit import crop_side, member_hashes
 from trainer.loader import draw_crops
 from trainer.manifest import Row, read_manifest
 from trainer.measure import (
@@ -31,6 +30,7 @@ from trainer.measure import (
 )
 from trainer.metrics import Figure, auc, auc_with_interval, rate_with_interval
 from trainer.settings import TrainerSettings
+from trainer.stamps import content_hash, is_made
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +43,16 @@ def evaluate(settings: TrainerSettings) -> dict:
     """
     run = Path(settings.data.run)
     out = run / "metrics.json"
-    if out.is_file():
+    made_of = {
+        "fit": content_hash(run / "fit.json", "ensemble"),
+        "members": member_hashes(settings),
+        "evaluate": settings.evaluate.model_dump(mode="json"),
+        "verdict": settings.verdict.model_dump(mode="json"),
+    }
+    if is_made(out, made_of, again=True):
         log.info("evaluate: %s is there, skipped", out)
-        return json.loads(out.read_text("utf-8"))
-    if not (run / "fit.json").is_file():
-        raise AwareNetError(f"no {run / 'fit.json'}; run the stage `ensemble` first")
-    fitted = json.loads((run / "fit.json").read_text("utf-8"))
+        return read_json(out)
+    fitted = read_json(run / "fit.json")
     weights = np.array([fitted["weights"][family] for family in settings.ensemble.families])
     rows = [row for row in read_manifest(run / "manifest.parquet") if row.split == "test"]
     own = [row for row in rows if row.dataset not in settings.data.test_photos]
@@ -70,9 +74,7 @@ def evaluate(settings: TrainerSettings) -> dict:
                  sorted({clip.person for clip in scored})}  # fmt: skip
     for person, theirs in by_person.items():
         result["clips"][f"video, {person}"] = judge(theirs, weights, fitted, settings)
-    temporary = out.with_suffix(".part")
-    temporary.write_text(json.dumps(result, indent=1), "utf-8")
-    os.replace(temporary, out)
+    write_json(out, result)
     log.info("evaluate: %s", json.dumps(result["crops"]))
     return result
 

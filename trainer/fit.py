@@ -7,9 +7,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +20,14 @@ from awarenet.combine import fit_two_tier
 from awarenet.ensemble import Ensemble
 from awarenet.errors import AwareNetError
 from awarenet.zoo import get_spec
+from trainer.atomic import read_json, write_json
 from trainer.clips import make_clips
-from trainer.engine import load_member, member_seed
+from trainer.engine import load_member, member_folder, member_seed
 from trainer.loader import draw_crops
 from trainer.manifest import read_manifest
 from trainer.measure import ScoredClip, clip_log_odds, crop_logits, portrait_clips, score_clips
 from trainer.settings import TrainerSettings
+from trainer.stamps import content_hash, is_made
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +43,10 @@ def fit(settings: TrainerSettings) -> dict:
     """
     run = Path(settings.data.run)
     out = run / "fit.json"
-    if out.is_file():
+    clips = [clip for clip in make_clips(settings) if clip.part == "calibration"]
+    if is_made(out, _made_of(settings), again=True):
         log.info("ensemble: %s is there, skipped", out)
-        return json.loads(out.read_text("utf-8"))
+        return read_json(out)
     side = crop_side(settings)
     rows = [row for row in read_manifest(run / "manifest.parquet") if row.split == "validation"]
     rows = [row for row in rows if row.method != settings.prepare.held_out]
@@ -60,15 +61,34 @@ def fit(settings: TrainerSettings) -> dict:
     named = dict(zip(settings.ensemble.families, weights.tolist(), strict=True))
     log.info("ensemble: family weights %s", {k: round(v, 3) for k, v in named.items()})
     write_raw_bundle(settings, combiner, crops[:4])
-    clips = [clip for clip in make_clips(settings) if clip.part == "calibration"]
     scored = score_clips(settings, clips, run / "raw", run / "scored.json")
     scored = [clip for clip in scored if clip.status == "ok"]
     portraits = portrait_clips(settings, rows, run, "training", side)
     result = {"weights": named, **calibrate(scored, portraits, weights, settings)}
-    temporary = out.with_suffix(".part")
-    temporary.write_text(json.dumps(result, indent=1), "utf-8")
-    os.replace(temporary, out)
+    write_json(out, result)
     return result
+
+
+def _made_of(settings: TrainerSettings) -> dict:
+    """Everything that fit.json depends on."""
+    run = Path(settings.data.run)
+    return {
+        "members": member_hashes(settings),
+        "clips": content_hash(run / "clips.json", "ensemble"),
+        "ensemble": settings.ensemble.model_dump(mode="json", exclude={"name", "bundle"}),
+        "frames": [settings.sampling.frames, settings.evaluate.frames],
+        "faces": settings.faces.model_dump(mode="json"),
+    }
+
+
+def member_hashes(settings: TrainerSettings) -> dict[str, str]:
+    """Name of each member -> SHA-256 of its weights."""
+    folders = [
+        member_folder(settings, family, index)
+        for family in settings.ensemble.families
+        for index in range(settings.ensemble.members)
+    ]
+    return {f.name: content_hash(f / "model.safetensors", "train") for f in folders}
 
 
 def calibrate(
@@ -104,7 +124,8 @@ def calibrate(
     quantiles = [
         np.quantile(p, 1 - settings.ensemble.false_alarms, method="higher") for p in genuine
     ]
-    threshold = min(max(LOWEST_THRESHOLD, *map(float, quantiles)) + 1e-3, 0.99)
+    highest = max(LOWEST_THRESHOLD, *map(float, quantiles))
+    threshold = min(highest + 1e-3, (highest + 1) / 2)  # above it, and below 1
     everyone, fakes = np.concatenate(genuine), probability([c for c in videos if c.label == 1])
     table = [
         {
@@ -118,7 +139,7 @@ def calibrate(
     return {
         "scale": scale,
         "offset": offset,
-        "threshold": round(threshold, 4),
+        "threshold": threshold,
         "table": table,
         "fitted_on": f"{int((labels == 0).sum())} genuine and {int(labels.sum())} swapped clips of "
         f"{len(people)} people; threshold also on {len(groups[1])} validation portraits",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from awarenet.errors import AwareNetError
+from trainer.atomic import written_whole
+from trainer.stamps import needed
 
 MESH = (468, 2)  # points of FaceMesh, x and y of each
 
@@ -65,9 +66,8 @@ def write_manifest(rows: list[Row], path: Path) -> None:
     ordered = sorted(rows, key=lambda row: row.path)
     columns = {name: [getattr(row, name) for row in ordered] for name in SCHEMA.names}
     columns["mesh"] = [np.asarray(mesh, np.float32).ravel() for mesh in columns["mesh"]]
-    temporary = path.with_suffix(".part")
-    pq.write_table(pa.table(columns, schema=SCHEMA), temporary, compression="zstd")
-    os.replace(temporary, path)
+    with written_whole(path) as temporary:
+        pq.write_table(pa.table(columns, schema=SCHEMA), temporary, compression="zstd")
 
 
 def read_manifest(path: Path) -> list[Row]:
@@ -76,9 +76,7 @@ def read_manifest(path: Path) -> list[Row]:
     Raises:
         AwareNetError: Not there, or a table of another format.
     """
-    if not path.is_file():
-        raise AwareNetError(f"no {path}; run the stage `prepare` first")
-    table = pq.read_table(path)
+    table = pq.read_table(needed(path, "prepare"))
     if not table.schema.equals(SCHEMA):
         raise AwareNetError(
             f"{path} has columns {', '.join(table.schema.names)}; expected "

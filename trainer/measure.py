@@ -5,9 +5,7 @@ Shapes: N crops, T frames of a clip, F families, K members.
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from awarenet.bundle import load_bundle
 from awarenet.bundle_config import CONFIG_FILE
 from awarenet.pipeline import Detector
 from awarenet.settings import Settings
+from trainer.atomic import read_json, write_json
 from trainer.augment import REGIMES, degrade, draw_degradation
 from trainer.clips import MadeClip
 from trainer.engine import load_member, member_logits
@@ -98,9 +97,9 @@ def score_clips(
 
     What these very members scored before is read from `cache`; scores of others are dropped.
     """
-    families = json.loads((bundle / CONFIG_FILE).read_text("utf-8"))["families"]
+    families = read_json(bundle / CONFIG_FILE)["families"]
     members = [member["sha256"] for family in families for member in family["members"]]
-    stored = json.loads(cache.read_text("utf-8")) if cache.is_file() else {}
+    stored = read_json(cache) if cache.is_file() else {}
     known = stored["clips"] if stored.get("members") == members else {}
     detector = None
     for number, clip in enumerate(clips, 1):
@@ -118,8 +117,8 @@ def score_clips(
         }
         if number % 20 == 0 or number == len(clips):
             log.info("clips scored: %d/%d", number, len(clips))
-            _write(cache, {"members": members, "clips": known})
-    _write(cache, {"members": members, "clips": known})
+            write_json(cache, {"members": members, "clips": known}, indent=None)
+    write_json(cache, {"members": members, "clips": known}, indent=None)
     return [
         ScoredClip(
             clip.path, clip.label, clip.method, clip.person, clip.source, clip.part,
@@ -139,9 +138,3 @@ def frame_log_odds(logits: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def clip_log_odds(clips: Sequence[ScoredClip], weights: np.ndarray) -> np.ndarray:
     """(N,) mean frame log-odds of each clip; each must have frames."""
     return np.array([frame_log_odds(clip.logits, weights).mean() for clip in clips])
-
-
-def _write(path: Path, content: object) -> None:
-    temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(content), "utf-8")
-    os.replace(temporary, path)

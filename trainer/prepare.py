@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import multiprocessing
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +21,7 @@ import numpy as np
 from awarenet.errors import AwareNetError
 from awarenet.faces import create_face_finder, crop_face
 from awarenet.settings import FaceSettings
+from trainer.atomic import written_whole
 from trainer.augment import SCENE_MARGIN
 from trainer.datasets import Clip, index_photos
 from trainer.forge import Scene, describe, make_fake
@@ -29,6 +29,7 @@ from trainer.landmarks import find_landmarks
 from trainer.manifest import Row, read_manifest, write_manifest
 from trainer.settings import DataSettings, PrepareSettings
 from trainer.splits import leaks, split_by_identity, split_hash
+from trainer.stamps import is_made
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +45,15 @@ def prepare(data: DataSettings, settings: PrepareSettings, faces: FaceSettings) 
     """
     run = Path(data.run)
     path = run / "manifest.parquet"
-    if path.is_file():
+    run.mkdir(parents=True, exist_ok=True)
+    made_of = {
+        "data": data.model_dump(mode="json", include={"photos", "test_photos", "same_person"}),
+        "prepare": settings.model_dump(mode="json", exclude={"workers"}),
+        "faces": faces.model_dump(mode="json"),
+    }
+    if is_made(path, made_of, again=False):
         log.info("prepare: %s is there, skipped", path)
         return path
-    run.mkdir(parents=True, exist_ok=True)
     clips = [c for folder in data.photos for c in index_photos(_folder(folder), data.same_person)]
     tests = [
         replace(clip, dataset=name)
@@ -167,9 +173,8 @@ def _write_row(image: np.ndarray, root: Path, name: str, row: Row) -> Row:
     path.parent.mkdir(parents=True, exist_ok=True)
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     data = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
-    temporary = path.with_suffix(".part")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    with written_whole(path) as temporary:
+        temporary.write_bytes(data)
     digest = hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
     return replace(row, path=name, sha256=digest)
 

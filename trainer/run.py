@@ -71,7 +71,7 @@ def run_evaluate(settings: TrainerSettings) -> None:
 
 def run_bundle(settings: TrainerSettings) -> None:
     """The folder that the page runs, with its model card."""
-    from trainer.card import write_bundle
+    from trainer.assemble import write_bundle
 
     write_bundle(settings)
 

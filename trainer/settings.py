@@ -122,6 +122,24 @@ class EvaluateSettings(Section):
     pieces: int = Field(8, ge=1)
 
 
+class CardSettings(Section):
+    """[card] What the model card must say and no file can tell."""
+
+    # what this ensemble is, what it looks for and what it is blind to; Markdown
+    about: str = "Nobody has said in [card] about what this ensemble is for and what it cannot do."
+    # the same in one sentence, for every report
+    summary: str = "not described"
+    # name of a folder of [data] -> what it holds, and the rights in it
+    sources: dict[str, str] = {}
+    # who is rare or absent in the training data
+    missing: str = (
+        "Nobody has described who is in this data. Expect more errors for people who are rare in "
+        "it, and do not use this where an error harms somebody."
+    )
+    # of the trained weights, as the Hub spells it
+    license: str = "mit"
+
+
 class TrainerSettings(Settings):
     """Everything that a preset may say."""
 
@@ -130,3 +148,4 @@ class TrainerSettings(Settings):
     train: TrainSettings = TrainSettings()
     ensemble: EnsembleSettings = EnsembleSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    card: CardSettings = CardSettings()
