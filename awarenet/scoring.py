@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+FEWEST_FOR_CORRELATION = 8  # frames; of fewer, no correlation can be told from chance
 CLIP = 1e-6  # probabilities are kept this far from 0 and 1: log-odds of at most 13.8
 
 
@@ -94,14 +95,15 @@ def track_score(
     members within each family, and scores the person anew; so it is wide where the members
     disagree or the frames do. Each redraw takes one less than there are (but at least one), which
     makes its spread that of a mean of so few instead of too small (Rao and Wu, Resampling
-    inference with complex survey data, 1988).
+    inference with complex survey data, 1988). Frames that resemble their neighbors say less than
+    as many that do not: they count as `effective_frames`.
 
     Where there is nothing to redraw, the interval shows less than it should: with one frame only
     the members' disagreement, with one member only the frames'. With one frame and one member no
     spread can be measured at all; the interval is then 0..1, so that no verdict rests on it.
 
     Args:
-        logits: (T, F, K) any float, above 0 leans fake; the order of frames does not matter.
+        logits: (T, F, K) any float, above 0 leans fake; frames in their order in time.
         weights: (F,) share of each family, 0 or more, summing to 1.
         calibration: Fitted on whole clips; applied to every probability that is returned.
         confidence: Share of the resamples inside the interval, above 0 and below 1.
@@ -136,17 +138,50 @@ def track_score(
     )
 
 
+def effective_frames(values: np.ndarray) -> float:
+    """Say how many independent frames would fix the mean as well as these do.
+
+    With r the correlation of neighbors, T (1 - r) / (1 + r) (Bayley and Hammersley, 1946,
+    https://doi.org/10.2307/2983560, for a first-order process); r is corrected for its bias in
+    short series (Kendall, 1954, https://doi.org/10.1093/biomet/41.3-4.403) and never below 0.
+
+    Args:
+        values: (T,) one number a frame, in order of time and evenly spaced.
+
+    Returns:
+        1..T; T itself where there are fewer than 8 frames or all are alike.
+    """
+    values = np.asarray(values, np.float64)
+    count = len(values)
+    moved = values - values.mean()
+    power = float(moved @ moved)
+    if count < FEWEST_FOR_CORRELATION or power < 1e-12:
+        return float(count)
+    found = float(moved[1:] @ moved[:-1]) / power
+    correlation = min(max((found * count + 1) / (count - 3), 0.0), 1.0)
+    return max(count * (1 - correlation) / (1 + correlation), 1.0)
+
+
 def draw_counts(
-    frames: int, families: int, members: int, *, resamples: int, seed: int
+    frames: int, families: int, members: int, *, effective: float, resamples: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw with replacement: how often each frame and each member is in each resample.
 
+    Args:
+        frames: T.
+        families: F.
+        members: K.
+        effective: What the frames count as, 1..T.
+        resamples: R.
+        seed: Of the draws.
+
     Returns:
-        (R, T) int64 and (R, F, K) int64. A row sums to one less than there are, at least to 1.
+        (R, T) int64 and (R, F, K) int64. A row sums to one less than `effective`, rounded, or than
+        there are members; at least to 1.
     """
     generator = np.random.default_rng(seed)
     even = np.full(frames, 1 / frames)
-    frame_counts = generator.multinomial(max(frames - 1, 1), even, size=resamples)
+    frame_counts = generator.multinomial(max(round(effective - 1), 1), even, size=resamples)
     even = np.full(members, 1 / members)
     member_counts = generator.multinomial(max(members - 1, 1), even, size=(resamples, families))
     return frame_counts, member_counts
@@ -208,10 +243,11 @@ def _resampled(
     count, families, members = shares.shape
     if count == 1 and members == 1:
         return None
-    frame_counts, member_counts = draw_counts(
-        count, families, members, resamples=resamples, seed=seed
-    )
     weights = np.asarray(weights, np.float64) / np.sum(weights)
+    effective = effective_frames(_logit(shares.mean(axis=2) @ weights))
+    frame_counts, member_counts = draw_counts(
+        count, families, members, effective=effective, resamples=resamples, seed=seed
+    )
     means = member_counts / member_counts.sum(axis=2, keepdims=True) * weights[:, None]  # (R, F, K)
     frames = shares.reshape(count, -1) @ means.reshape(resamples, -1).T  # (T, R)
     picks = frame_counts / frame_counts.sum(axis=1, keepdims=True)  # (R, T)

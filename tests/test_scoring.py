@@ -69,7 +69,9 @@ def test_the_interval_is_that_of_a_slow_bootstrap_with_the_same_draws(frames, me
     logits = logits_of(3, frames=frames, members=members)
     calibration = Calibration(0.8, 0.1)
     score = track_score(logits, WEIGHTS, calibration, confidence=0.8, resamples=60, seed=5)
-    frame_counts, member_counts = draw_counts(frames, 3, members, resamples=60, seed=5)
+    frame_counts, member_counts = draw_counts(
+        frames, 3, members, effective=frames, resamples=60, seed=5
+    )
     means = []
     for r in range(60):
         drawn = [t for t in range(frames) for _ in range(frame_counts[r, t])]
@@ -95,7 +97,7 @@ def test_the_interval_is_that_of_a_slow_bootstrap_with_the_same_draws(frames, me
 
 
 def test_draws_take_one_less_than_there_are_and_every_one_equally_often():
-    frames, members = draw_counts(5, 2, 3, resamples=4000, seed=0)
+    frames, members = draw_counts(5, 2, 3, effective=5, resamples=4000, seed=0)
     assert set(frames.sum(axis=1)) == {4}
     assert set(members.sum(axis=2).ravel()) == {2}
     np.testing.assert_allclose(frames.mean(axis=0), 4 / 5, atol=0.05)
@@ -103,11 +105,11 @@ def test_draws_take_one_less_than_there_are_and_every_one_equally_often():
 
 
 def test_the_bootstrap_spread_is_that_of_a_mean_of_so_few_frames():
-    odds = np.random.default_rng(4).normal(0, 1, 8)
+    odds = np.random.default_rng(4).normal(0, 1, 7)
     logits = np.repeat(odds[:, None, None], 2, axis=1)  # two members of one mind
     score = track_score(logits, np.ones(2) / 2, confidence=0.6827, resamples=4000)
     half = (log_odds(score.interval[1]) - log_odds(score.interval[0])) / 2
-    assert half == pytest.approx(odds.std(ddof=1) / math.sqrt(8), rel=0.08)
+    assert half == pytest.approx(odds.std(ddof=1) / math.sqrt(7), rel=0.08)
 
 
 def test_members_that_disagree_widen_the_interval():
