@@ -1,8 +1,8 @@
 """Make fakes out of real faces, so that a detector can be trained without a single real deepfake.
 
 Every maker takes *scenes*: (S, S, 3) uint8 RGB squares around one face, with that face's (468, 2)
-landmarks in px, and returns the manipulated scene. The background always stays the target's; only
-the region within a soft mask changes, as in a swap.
+landmarks in px, and returns the manipulated scene. In a swap only the region within a soft mask
+changes; in a self-blended face either the face or what is around it does.
 
 - `self_blended`: a face blended onto itself after small changes of color, sharpness and place.
   Source of the idea: Shiohara & Yamasaki, 2022, https://arxiv.org/abs/2204.08376.
@@ -61,7 +61,7 @@ def soft_mask(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Deform and feather a (S, S) mask at random; the rim is what a detector has to find.
 
     Returns:
-        (S, S) float32 in 0..1; zero at the border of the scene.
+        (S, S) float32 in 0..1; below 0.1 at the border of the scene.
     """
     side = len(mask)
     if rng.random() < 0.7:  # elastic: no two rims have the same shape

@@ -1,16 +1,12 @@
-"""The page as a person meets it: in Chromium, around a detector that judges nothing.
-
-Without Chromium these tests fail, so that nobody takes a page for tested that was not. Where there
-can be none, AWARENET_NO_BROWSER=1 leaves them out.
-"""
+"""The page as a person meets it: in Chromium, around a detector that judges nothing."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from clips import write_clip
+from conftest import CHROMIUM
 from fake_page import (
     FAMILIES,
     FakeDetector,
@@ -27,7 +23,6 @@ from awarenet import panels, view
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=120_000)  # ms; only a page that fails takes so long
 
-CHROMIUM = Path("/usr/bin/chromium")
 WIDTHS = (1280, 390)  # px: a laptop, a phone
 # texts with less than 4.5:1 against the first opaque background behind them, WCAG 2.2, 1.4.3
 POOR_CONTRAST = """elements => {
@@ -51,10 +46,6 @@ POOR_CONTRAST = """elements => {
 
 @pytest.fixture(scope="module")
 def chromium():
-    if os.environ.get("AWARENET_NO_BROWSER") == "1":
-        pytest.skip("AWARENET_NO_BROWSER=1")
-    if not CHROMIUM.exists():
-        pytest.fail(f"no {CHROMIUM}: apt-get install chromium, or set AWARENET_NO_BROWSER=1")
     with sync_playwright() as playwright:
         options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
