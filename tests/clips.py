@@ -17,7 +17,10 @@ import numpy as np
 from av.bitstream import BitStreamFilterContext
 
 from awarenet.faces import Face
+from awarenet.settings import LimitSettings
+from awarenet.video import Frame, MediaInfo, probe, sample_frames
 
+LIMITS = LimitSettings()
 SIZE = (160, 120)  # width, height in px
 BITS = 8  # of the number strip
 BLOCK = 16  # px, one bit of it: whole macroblocks survive compression
@@ -216,3 +219,16 @@ def write_playlist(path: Path, target: Path) -> Path:
     lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:10", "#EXTINF:10,", target.as_uri()]
     path.write_text("\n".join([*lines, "#EXT-X-ENDLIST", ""]), "utf-8")
     return path
+
+
+def read(
+    path: Path, wanted: int = 8, limits: LimitSettings = LIMITS
+) -> tuple[MediaInfo, list[Frame]]:
+    """What a clip is, and frames sampled from it."""
+    info = probe(path, limits)
+    return info, list(sample_frames(path, info, wanted, limits))
+
+
+def numbers(frames: list[Frame]) -> list[int]:
+    """The number drawn on each frame."""
+    return [read_number(frame.image) for frame in frames]

@@ -50,3 +50,43 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_unconfigure() -> None:
     """Leave no folder behind."""
     shutil.rmtree(HUB_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory) -> Path:
+    """The tiny bundle; not to be altered."""
+    import tiny_bundle
+
+    place = tmp_path_factory.mktemp("bundles") / "tiny"
+    tiny_bundle.save(place)
+    return place
+
+
+@pytest.fixture
+def bundle(saved, tmp_path) -> Path:
+    """A copy of the tiny bundle, to break."""
+    return Path(shutil.copytree(saved, tmp_path / "bundle"))
+
+
+@pytest.fixture(scope="module")
+def detector(saved):
+    """A whole detector in miniature."""
+    import tiny_detector
+
+    return tiny_detector.make_detector(saved)
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory) -> Path:
+    """Drawn clips with one, two or no people, and a photograph; not to be altered."""
+    import tiny_detector
+    from PIL import Image
+
+    place = tmp_path_factory.mktemp("clips")
+    tiny_detector.one_person(place / "one.mp4")
+    tiny_detector.two_people(place / "two.mp4")
+    for person in (0, 1):
+        tiny_detector.two_people(place / f"{person}-leaves.mp4", leaves=person)
+    tiny_detector.nobody(place / "wall.mp4")
+    Image.fromarray(next(tiny_detector.frames_of_one(1))).save(place / "photo.png")
+    return place

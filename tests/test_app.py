@@ -25,11 +25,6 @@ from awarenet.report import report_schema
 ROOT = Path(app.__file__).parent
 
 
-@pytest.fixture(scope="module")
-def tiny_bundle_folder(tmp_path_factory):
-    return tiny_detector.save_bundle(tmp_path_factory.mktemp("bundle") / "tiny")
-
-
 @pytest.fixture
 def clip(tmp_path):
     path = tmp_path / "interview.mp4"
@@ -79,9 +74,9 @@ def test_analyze_gives_the_report_as_its_last_output_and_as_a_file(stage, clip):
     assert people.count("<img") == 2
 
 
-def test_the_page_gives_the_same_numbers_as_python(stage, tiny_bundle_folder, tmp_path):
+def test_the_page_gives_the_same_numbers_as_python(stage, saved, tmp_path):
     path = tiny_detector.two_people(tmp_path / "talk.mp4")
-    stage.detector = tiny_detector.make_detector(tiny_bundle_folder)
+    stage.detector = tiny_detector.make_detector(saved)
     expected = stage.detector.with_settings(explain={"enabled": True}).analyze(path).to_dict()
     report = ask(stage, path, frames=stage.detector.settings.sampling.frames)[-1]
     for field in ("status", "verdict", "probability", "interval", "people", "families"):
@@ -211,13 +206,13 @@ def test_importing_the_page_loads_no_network_and_leaves_nothing_behind(tmp_path)
 
 
 @pytest.mark.slow
-def test_the_program_serves_where_the_space_says_and_ends_clean(tiny_bundle_folder, tmp_path):
+def test_the_program_serves_where_the_space_says_and_ends_clean(saved, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {**os.environ, "TMPDIR": str(tmp_path), "GRADIO_SERVER_PORT": str(port)}
     environment.pop("GRADIO_TEMP_DIR", None)
-    command = [sys.executable, "app.py", "--model", str(tiny_bundle_folder)]
+    command = [sys.executable, "app.py", "--model", str(saved)]
     with subprocess.Popen(command, cwd=ROOT, env=environment) as program:
         try:
             wait_for(lambda: answers(f"http://127.0.0.1:{port}/config"), 300)
@@ -245,10 +240,10 @@ def test_wrong_settings_end_in_2_with_one_line(arguments, words, capsys):
     assert words in lines[0]
 
 
-def test_a_port_that_is_taken_ends_in_2_with_one_line(tiny_bundle_folder, capsys):
+def test_a_port_that_is_taken_ends_in_2_with_one_line(saved, capsys):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert app.main(["--model", str(tiny_bundle_folder), "--port", port]) == 2
+        assert app.main(["--model", str(saved), "--port", port]) == 2
     assert port in capsys.readouterr().err

@@ -16,19 +16,6 @@ from awarenet.errors import BundleError
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("bundles") / "tiny"
-    save(folder)
-    return folder
-
-
-@pytest.fixture
-def bundle(saved, tmp_path) -> Path:
-    """A copy to break."""
-    return Path(shutil.copytree(saved, tmp_path / "bundle"))
-
-
 def test_a_bundle_is_read_as_it_was_written(saved):
     found = load_bundle(saved)
     assert found.config.name == "tiny"

@@ -1,26 +1,12 @@
 """Bundles that were altered: each is refused, with the name of the file."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_bundle import MEMBER, refusal, save, sha256
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("bundles") / "tiny"
-    save(folder)
-    return folder
-
-
-@pytest.fixture
-def bundle(saved, tmp_path) -> Path:
-    """A copy to break."""
-    return Path(shutil.copytree(saved, tmp_path / "bundle"))
+from tiny_bundle import MEMBER, refusal, sha256
 
 
 def edit_json(path: Path, *keys: str | int, value: object) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from PIL import Image
-from tiny_detector import SkinFinder, frames_of_one, make_detector, nobody, one_person, save_bundle
+from tiny_detector import SkinFinder, frames_of_one, make_detector, nobody, one_person
 
 import awarenet.pipeline
 from awarenet.__main__ import main
@@ -18,11 +18,6 @@ from awarenet.report import report_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = jsonschema.Draft202012Validator(report_schema())
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return save_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +35,11 @@ def clips(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def call(folder, monkeypatch, capsys):
+def call(saved, monkeypatch, capsys):
     """Call the program in this process, with a finder for drawn faces."""
     monkeypatch.setattr(awarenet.pipeline, "create_face_finder", lambda _: SkinFinder())
 
-    def run(*arguments: object, model: Path = folder) -> tuple[int, str, str]:
+    def run(*arguments: object, model: Path = saved) -> tuple[int, str, str]:
         words = [*map(str, arguments), "--model", str(model)]
         words += ["--set", "faces.min_face_px=20", "--set", "runtime.device=cpu"]
         code = main([*words, "--frames", "6"])
@@ -68,10 +63,10 @@ def test_json_on_stdout_is_one_valid_line_and_nothing_else(call, clips):
     assert err == ""
 
 
-def test_the_probability_is_the_one_that_python_gives(call, clips, folder):
+def test_the_probability_is_the_one_that_python_gives(call, clips, saved):
     _, out, _ = call(clips / "one.mp4", "--json", "-")
     (report,) = reports(out)
-    expected = make_detector(folder).analyze(clips / "one.mp4")
+    expected = make_detector(saved).analyze(clips / "one.mp4")
     assert report["probability"] == expected.probability
     assert tuple(report["interval"]) == expected.interval
     assert report["people"] == expected.to_dict()["people"]
@@ -187,10 +182,10 @@ def test_flags_and_set_reach_the_settings(call, clips):
     ],
 )
 def test_a_mistake_in_the_settings_ends_in_2_with_one_line(
-    folder, clips, capsys, monkeypatch, arguments, words
+    saved, clips, capsys, monkeypatch, arguments, words
 ):
     monkeypatch.chdir(clips)
-    model = [] if "--model" in arguments else ["--model", str(folder)]
+    model = [] if "--model" in arguments else ["--model", str(saved)]
     assert main(["one.mp4", *model, *arguments]) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -208,8 +203,8 @@ def test_a_mistake_in_the_call_ends_in_2_with_one_line(capsys, arguments):
     assert len(err.splitlines()) == 1
 
 
-def test_a_broken_bundle_ends_in_2_and_names_the_file(call, clips, folder, tmp_path):
-    shutil.copytree(folder, tmp_path / "bundle")
+def test_a_broken_bundle_ends_in_2_and_names_the_file(call, clips, saved, tmp_path):
+    shutil.copytree(saved, tmp_path / "bundle")
     weights = tmp_path / "bundle" / "test_resnet-0" / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
@@ -228,12 +223,12 @@ def program(*arguments: object, **options: object) -> subprocess.CompletedProces
     )  # fmt: skip
 
 
-def test_the_program_itself_judges_a_clip_of_a_wall(clips, folder, tmp_path):
+def test_the_program_itself_judges_a_clip_of_a_wall(clips, saved, tmp_path):
     before = set(tmp_path.iterdir())
     environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONIOENCODING": "ascii"}
     odd = tmp_path.parent / "w\u00e4nde.mp4"
     shutil.copy(clips / "wall.mp4", odd)
-    done = program(odd, "--model", folder, "--device", "cpu", "--json", "-", env=environment)
+    done = program(odd, "--model", saved, "--device", "cpu", "--json", "-", env=environment)
     (report,) = reports(done.stdout.decode("ascii"))
     assert done.returncode == 0
     assert (report["status"], report["input"]["name"]) == ("no_face", "w\u00e4nde.mp4")
@@ -241,9 +236,9 @@ def test_the_program_itself_judges_a_clip_of_a_wall(clips, folder, tmp_path):
     assert set(tmp_path.iterdir()) == before
 
 
-def test_a_reader_that_has_seen_enough_gets_no_traceback(clips, folder):
+def test_a_reader_that_has_seen_enough_gets_no_traceback(clips, saved):
     words = [sys.executable, "-m", "awarenet", *[str(clips / "wall.mp4")] * 3]
-    words += ["--model", str(folder), "--device", "cpu", "--json", "-"]
+    words += ["--model", str(saved), "--device", "cpu", "--json", "-"]
     running = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     running.stdout.close()
     assert b"Traceback" not in running.stderr.read()

@@ -2,46 +2,22 @@
 
 import tempfile
 import weakref
-from pathlib import Path
 
 import numpy as np
 import pytest
 from tiny_detector import (
     SKINS,
     SkinFinder,
-    make_detector,
-    nobody,
     one_person,
-    save_bundle,
-    two_people,
 )
 
 from awarenet.errors import Canceled
 from awarenet.explain import ENSEMBLE
 from awarenet.faces import crop_face
-from awarenet.pipeline import Analysis, Detector, Progress
+from awarenet.pipeline import Analysis, Progress
 from awarenet.scoring import Calibration, track_score
 from awarenet.settings import Settings
 from awarenet.video import probe, sample_frames
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return save_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def detector(folder) -> Detector:
-    return make_detector(folder)
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory) -> Path:
-    place = tmp_path_factory.mktemp("clips")
-    one_person(place / "one.mp4")
-    two_people(place / "two.mp4")
-    nobody(place / "wall.mp4")
-    return place
 
 
 def test_a_clips_score_is_the_one_computed_step_by_step(detector, clips):

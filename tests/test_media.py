@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import (
+    LIMITS,
     damage,
     moving_face,
-    read_number,
+    numbers,
+    read,
     set_color_matrix,
     truncate,
     write_clip,
@@ -23,20 +25,7 @@ from PIL import Image
 
 from awarenet.errors import MediaError
 from awarenet.settings import LimitSettings
-from awarenet.video import Frame, MediaInfo, probe, sample_frames
-
-LIMITS = LimitSettings()
-
-
-def read(
-    path: Path, wanted: int = 8, limits: LimitSettings = LIMITS
-) -> tuple[MediaInfo, list[Frame]]:
-    info = probe(path, limits)
-    return info, list(sample_frames(path, info, wanted, limits))
-
-
-def numbers(frames: list[Frame]) -> list[int]:
-    return [read_number(frame.image) for frame in frames]
+from awarenet.video import probe, sample_frames
 
 
 def status_of(path: Path, limits: LimitSettings = LIMITS) -> str:

@@ -6,44 +6,17 @@ import numpy as np
 import pytest
 import tiny_bundle
 from clips import truncate, write_sound
-from PIL import Image
 from tiny_detector import (
     SkinFinder,
-    frames_of_one,
     make_detector,
-    nobody,
     one_person,
-    save_bundle,
-    two_people,
 )
 
 import awarenet
 from awarenet.bundle import load_bundle
 from awarenet.errors import SettingsError
-from awarenet.pipeline import Detector, load_detector
+from awarenet.pipeline import load_detector
 from awarenet.settings import Settings
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return save_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def detector(folder) -> Detector:
-    return make_detector(folder)
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory) -> Path:
-    place = tmp_path_factory.mktemp("clips")
-    one_person(place / "one.mp4")
-    two_people(place / "two.mp4")
-    for person in (0, 1):
-        two_people(place / f"{person}-leaves.mp4", leaves=person)
-    nobody(place / "wall.mp4")
-    Image.fromarray(next(frames_of_one(1))).save(place / "photo.png")
-    return place
 
 
 def test_a_report_says_what_was_looked_at(detector, clips):
@@ -101,7 +74,7 @@ def test_only_so_many_people_are_looked_at(detector, clips):
     assert "people_left_out" in {warning.code for warning in report.warnings}
 
 
-def test_the_same_clip_gives_the_same_report_twice(detector, folder, clips):
+def test_the_same_clip_gives_the_same_report_twice(detector, saved, clips):
     def essence(report) -> dict:
         return {
             key: value
@@ -111,7 +84,7 @@ def test_the_same_clip_gives_the_same_report_twice(detector, folder, clips):
 
     first = detector.analyze(clips / "two.mp4")
     again = detector.analyze(clips / "two.mp4")
-    anew = make_detector(folder).analyze(clips / "two.mp4")
+    anew = make_detector(saved).analyze(clips / "two.mp4")
     assert essence(first) == essence(again) == essence(anew)
 
 
@@ -231,12 +204,12 @@ def test_a_network_that_gives_no_number_is_an_error_and_no_score(detector, clips
     assert no_score(report)
 
 
-def test_a_bug_is_raised_and_not_turned_into_an_answer(folder, clips):
+def test_a_bug_is_raised_and_not_turned_into_an_answer(saved, clips):
     class Broken(SkinFinder):
         def find(self, image: np.ndarray) -> list:
             raise ZeroDivisionError("a bug")
 
-    detector = make_detector(folder)
+    detector = make_detector(saved)
     detector.finder = Broken()
     with pytest.raises(ZeroDivisionError, match="a bug"):
         detector.analyze(clips / "one.mp4")
@@ -270,21 +243,21 @@ def test_a_bundle_without_calibration_says_so(tmp_path, clips):
     assert "uncalibrated" in {warning.code for warning in report.warnings}
 
 
-def test_another_face_finder_than_the_bundles_is_pointed_out(folder, clips):
+def test_another_face_finder_than_the_bundles_is_pointed_out(saved, clips):
     class Other(SkinFinder):
         name = "another"
 
-    detector = make_detector(folder)
+    detector = make_detector(saved)
     detector.finder = Other()
     report = detector.analyze(clips / "one.mp4")
     assert "other_face_finder" in {warning.code for warning in report.warnings}
 
 
-def test_a_detector_is_loaded_by_source_and_names_it_as_asked(folder, monkeypatch):
-    monkeypatch.chdir(folder.parent)
+def test_a_detector_is_loaded_by_source_and_names_it_as_asked(saved, monkeypatch):
+    monkeypatch.chdir(saved.parent)
     detector = load_detector("tiny", Settings())
     assert detector.bundle.source == "tiny"
-    assert detector.bundle.sha256 == load_bundle(folder).sha256
+    assert detector.bundle.sha256 == load_bundle(saved).sha256
 
 
 def test_a_failure_outside_the_analysis_gets_its_report_too(detector):

@@ -3,15 +3,16 @@
 import hashlib
 import time
 from itertools import count
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from clips import (
+    LIMITS,
     SIZE,
     moving_face,
-    read_number,
+    numbers,
+    read,
     set_display_matrix,
     write_clip,
 )
@@ -21,9 +22,8 @@ from hypothesis import strategies as st
 from awarenet.errors import Canceled, MediaError
 from awarenet.media import Clip
 from awarenet.settings import LimitSettings
-from awarenet.video import Frame, MediaInfo, probe, sample_frames, spread
+from awarenet.video import probe, sample_frames, spread
 
-LIMITS = LimitSettings()
 KINDS = [  # container, codec, pixel format
     ("mp4", "libx264", "yuv420p"),
     ("webm", "libvpx", "yuv420p"),
@@ -32,17 +32,6 @@ KINDS = [  # container, codec, pixel format
     ("mov", "mjpeg", "yuvj420p"),
     ("gif", "gif", "rgb8"),
 ]
-
-
-def read(
-    path: Path, wanted: int = 8, limits: LimitSettings = LIMITS
-) -> tuple[MediaInfo, list[Frame]]:
-    info = probe(path, limits)
-    return info, list(sample_frames(path, info, wanted, limits))
-
-
-def numbers(frames: list[Frame]) -> list[int]:
-    return [read_number(frame.image) for frame in frames]
 
 
 # What a good clip gives

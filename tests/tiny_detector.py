@@ -5,7 +5,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import tiny_bundle
 from clips import write_clip
 
 from awarenet.faces import Face
@@ -42,12 +41,6 @@ def make_detector(folder: Path, **sections: dict[str, object]) -> Detector:
     )
     loaded = load_detector(folder, settings)
     return Detector(loaded.bundle, settings, SkinFinder())
-
-
-def save_bundle(folder: Path) -> Path:
-    """Write the tiny bundle."""
-    tiny_bundle.save(folder)
-    return folder
 
 
 def draw(image: np.ndarray, center: tuple[int, int], side: int, person: int = 0) -> None:
