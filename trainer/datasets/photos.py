@@ -1,27 +1,13 @@
-"""What lies on disk, as rows: one index function a data set."""
+"""Photographs of real people, from which the trainer makes its own fakes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from awarenet.errors import SettingsError
+from trainer.datasets.clip import PHOTO_SUFFIXES, Clip
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".pgm", ".webp")
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One source file and what is known of it; a photograph is a clip of one frame."""
-
-    path: Path
-    name: str  # unique within all data sets of a run
-    dataset: str
-    label: int  # 0 real, 1 fake
-    method: str  # "real", or how the fake was made
-    identities: tuple[str, ...]  # everybody whose face is in it
-    source_clip: str  # the real clip that it was made from; its own name when real
+LAYOUT = "pictures, in a folder of their own for each person who has several"
 
 
 def index_photos(folder: Path, same_person: dict[str, str] | None = None) -> list[Clip]:
@@ -47,9 +33,6 @@ def index_photos(folder: Path, same_person: dict[str, str] | None = None) -> lis
         person = (same_person or {}).get(name, person)
         clips.append(Clip(path, name, folder.name, 0, "real", (person,), name))
     return clips
-
-
-DATASETS: dict[str, Callable[..., list[Clip]]] = {"photos": index_photos}
 
 
 def name_people(paths: list[Path], people: dict[str, str]) -> dict[Path, str]:
