@@ -172,8 +172,8 @@ def build_app(
         filling[1].input(_plot, [report, filling[1]], [filling[2]], **quiet)
         quiet["queue"] = False
         stop.click(halt, None, [answer], **quiet).then(None, cancels=[run])
-        chosen = clip.change(choose, [clip], [preview, answer, details, note], **quiet)
-        chosen.then(None, cancels=[run])
+        clip.change(None, cancels=[run])  # before `choose`: after it, a new run could be hit
+        clip.change(choose, [clip], [preview, answer, details, note], **quiet)
     return page
 
 
