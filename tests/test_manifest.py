@@ -11,7 +11,15 @@ from tiny_people import row
 
 from awarenet.errors import AwareNetError
 from trainer import manifest
-from trainer.manifest import MESH, SCHEMA, read_manifest, write_manifest
+from trainer.manifest import (
+    MESH,
+    SCHEMA,
+    iterate_manifest,
+    read_manifest,
+    read_notes,
+    write_manifest,
+    write_rows,
+)
 
 
 def mesh(seed: int) -> np.ndarray:
@@ -57,14 +65,58 @@ def test_an_old_manifest_survives_a_write_that_fails(tmp_path, monkeypatch):
     path = tmp_path / "manifest.parquet"
     write_manifest([row("old")], path)
 
-    def fail(table, target, **options):
-        target.write_bytes(b"half")
+    def fail(writer, table, **options):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(manifest.pq, "write_table", fail)
+    monkeypatch.setattr(manifest.pq.ParquetWriter, "write_table", fail)
     with pytest.raises(OSError, match="no space"):
         write_manifest([row("new")], path)
     assert [found.clip for found in read_manifest(path)] == ["old"]
+    assert [file.name for file in tmp_path.iterdir()] == ["manifest.parquet"]
+
+
+def test_rows_without_a_mesh_stand_beside_rows_with_one(tmp_path):
+    rows = [row(name, mesh=mesh(seed)) for seed, name in enumerate("abcd")]
+    rows[1], rows[2] = (dataclasses.replace(one, mesh=None) for one in rows[1:3])
+    write_manifest(rows, tmp_path / "manifest.parquet")
+    found = [one.mesh for one in read_manifest(tmp_path / "manifest.parquet")]
+    assert [points is None for points in found] == [False, True, True, False]
+    assert np.array_equal(found[0], mesh(0))
+    assert np.array_equal(found[3], mesh(3))
+
+
+@pytest.mark.parametrize("count", [0, 4, 5, 12])
+def test_rows_are_written_in_groups_as_they_come_and_stay_in_their_order(
+    tmp_path, monkeypatch, count
+):
+    monkeypatch.setattr(manifest, "GROUP_ROWS", 5)
+    rows = [row(f"{number * 7 % 12:02d}", mesh=mesh(number)) for number in range(count)]
+    path, asked = tmp_path / "manifest.parquet", []
+
+    def give():
+        for one in rows:
+            asked.append(one)
+            yield one
+
+    assert write_rows(give(), path) == count
+    assert len(asked) == count
+    assert pq.ParquetFile(path).num_row_groups == -(-count // 5)
+    for one, other in zip(iterate_manifest(path), rows, strict=True):
+        assert one == other
+        assert np.array_equal(one.mesh, other.mesh)
+    before = path.read_bytes()
+    write_rows(rows, path)
+    assert path.read_bytes() == before
+
+
+def test_notes_travel_with_the_rows_and_do_not_change_them(tmp_path):
+    path = tmp_path / "manifest.parquet"
+    notes = {"warning": "frames of one clip are in several parts", "protocol": "frame"}
+    write_manifest([row("a")], path, notes)
+    assert read_notes(path) == notes
+    assert read_manifest(path) == [row("a")]
+    write_manifest([row("a")], path)
+    assert read_notes(path) == {}
 
 
 def test_a_row_for_a_worker_does_not_carry_all_the_others(tmp_path):

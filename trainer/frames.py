@@ -1,0 +1,142 @@
+"""The frames of a clip that are cut up for training, and the mask that belongs to each.
+
+The frames are those that `awarenet.video.sample_frames` would give. It also looks at every frame on
+the way for cuts and hashes the file, which no crop needs and which costs as much as the decoding.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from awarenet.errors import MediaError
+from awarenet.media import IMAGE_SUFFIXES, Clip, Deadline
+from awarenet.settings import LimitSettings
+from awarenet.video import TICK_S, spread
+
+FREE_EVERY = 16  # frames; PyAV ties each to its side data in a ring, which only `gc` takes apart
+STILL_SUFFIXES = {*IMAGE_SUFFIXES, ".pgm", ".ppm", ".tif", ".tiff"}
+
+
+class Sample(NamedTuple):
+    """One frame: its number among those that can be decoded, seconds, (H, W, 3) uint8 RGB."""
+
+    index: int
+    time_s: float
+    image: np.ndarray
+
+
+def read_frames(path: Path, count: int, limits: LimitSettings) -> Iterator[Sample]:
+    """Give frames that lie evenly over a clip; a photograph gives itself.
+
+    Args:
+        path: A video or a photograph.
+        count: How many; a clip that has fewer gives each of its frames once.
+        limits: Held against file and frames; `deadline_s` is the time spent here, not that of the
+            caller between two frames.
+
+    Raises:
+        MediaError: As `sample_frames`, or the file is missing, empty or too large.
+    """
+    _check_file(path, limits)
+    if path.suffix.lower() in STILL_SUFFIXES:
+        yield Sample(0, 0.0, read_still(path, limits))
+        return
+    deadline = Deadline(path.name, limits.deadline_s)
+    with Clip(path, limits, deadline) as clip:
+        times, stamped = clip.timestamps()
+    wanted, given, last = spread(times, count), 0, None
+    gc.collect()  # the frames of the clip before this one
+    with _opened(path, limits, deadline) as clip:
+        for index, frame in enumerate(clip.frames()):
+            time_s = clip.seconds(frame) if stamped else None
+            if time_s is None:
+                time_s = float(times[min(index, len(times) - 1)])
+            last = index, time_s, frame
+            if time_s < wanted[given] - TICK_S:
+                continue
+            given = int(np.searchsorted(wanted, time_s + TICK_S, side="right"))
+            image = clip.upright(frame)
+            with deadline.paused():
+                yield Sample(index, time_s, image)
+            if given % FREE_EVERY == 0:
+                gc.collect()
+            if given == len(wanted):
+                return
+        if last is None:
+            raise MediaError(
+                "unreadable", f"cannot read {path.name}: no frame could be decoded ({clip.codec})"
+            )
+        if given == 0:  # it broke off before the first sample
+            yield Sample(*last[:2], clip.upright(last[2]))
+
+
+def read_still(path: Path, limits: LimitSettings) -> np.ndarray:
+    """Read a photograph upright: (H, W, 3) uint8 RGB.
+
+    Raises:
+        MediaError: It is broken, or over the limits.
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    if image is None:
+        raise MediaError("unreadable", f"cannot read {path.name}: no complete image in it")
+    if image.shape[0] * image.shape[1] > limits.max_photo_pixels:
+        raise MediaError(
+            "too_large",
+            f"{path.name} is {image.shape[1]}x{image.shape[0]} px, at most "
+            f"{limits.max_photo_pixels:,} px are read; raise limits.max_photo_pixels",
+        )
+    return image
+
+
+class Mask:
+    """A clip of what was manipulated, white on black, read alongside the clip that it belongs to.
+
+    Frames are matched by number: masks are often stored at another rate than their clip.
+    """
+
+    def __init__(self, path: Path, limits: LimitSettings):
+        _check_file(path, limits)
+        # no clock: most of the time between two frames is the caller's; each packet has its own
+        self._clip = _opened(path, limits, Deadline(path.name, math.inf))
+        self._frames = enumerate(self._clip.frames())
+
+    def __enter__(self) -> Mask:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._clip.__exit__()
+
+    def at(self, index: int) -> np.ndarray | None:
+        """Frame of a number as (H, W) float32, 0 to 1; numbers ascend; None past the end."""
+        for number, frame in self._frames:
+            if number == index:
+                return self._clip.upright(frame).mean(axis=2, dtype=np.float32) / 255
+        return None
+
+
+def _opened(path: Path, limits: LimitSettings, deadline: Deadline) -> Clip:
+    """Open a clip to be decoded by one thread: there is a process for every core already."""
+    clip = Clip(path, limits, deadline)
+    clip._stream.codec_context.thread_count = 1
+    return clip
+
+
+def _check_file(path: Path, limits: LimitSettings) -> None:
+    if not path.is_file():
+        raise MediaError("unreadable", f"cannot open {path.name}: there is no such file")
+    size = path.stat().st_size
+    if size == 0:
+        raise MediaError("unreadable", f"cannot open {path.name}: the file is empty")
+    if size > limits.max_bytes:
+        raise MediaError(
+            "too_large",
+            f"{path.name} has {size:,} bytes, at most {limits.max_bytes:,} are read; "
+            "raise limits.max_bytes",
+        )
