@@ -27,7 +27,17 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_FILE = ROOT / "settings.toml"
 ENVIRONMENT_PREFIX = "AWARENET_"  # AWARENET_FACES__MIN_SCORE=0.7 sets [faces] min_score
-TRAINER_SECTIONS = ("data", "prepare", "train", "ensemble", "evaluate", "card", "push")
+TRAINER_SECTIONS = (
+    "data",
+    "split",
+    "prepare",
+    "forge",
+    "train",
+    "ensemble",
+    "evaluate",
+    "card",
+    "push",
+)
 
 
 class Section(BaseModel):

@@ -33,7 +33,7 @@ ONLY = {  # module -> the packages that it may import beside Python's own
     "combine": {"torch", "awarenet.errors"},
     "nets": {"torch", "awarenet.errors"},
 }
-OPTIONAL = {"spaces", "tomli"}  # on ZeroGPU; before Python 3.11
+OPTIONAL = {"spaces", "tomli", "ray"}  # on ZeroGPU; before Python 3.11; on a cluster
 MACHINE_PATH = re.compile(r"""(?<![\w.~$}])/(?:home|Users|root|work|opt/aw)/\w|\b[A-Z]:\\Users""")
 
 

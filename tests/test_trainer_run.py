@@ -15,12 +15,13 @@ from tiny_people import FOLDER, OTHERS, PEOPLE, write_people
 from awarenet.bundle import load_bundle
 from awarenet.pipeline import load_detector
 from awarenet.report import Report
-from awarenet.settings import Settings, load_settings
+from awarenet.settings import Settings
+from trainer.crops import read_scene
+from trainer.leaks import leaks
 from trainer.manifest import read_manifest
-from trainer.prepare import manifest_hash, read_scene
+from trainer.prepare import manifest_hash
 from trainer.run import STAGES, main
-from trainer.settings import TrainerSettings
-from trainer.splits import leaks
+from trainer.split_file import read_split
 
 ROOT = Path(__file__).resolve().parent.parent
 PRESET = ROOT / "tests" / "tiny.toml"
@@ -70,15 +71,16 @@ def failure(capsys, *arguments: str) -> str:
 
 def content(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Every file below a folder, with the time it was written at."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
     return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
 
 @pytest.mark.slow
 def test_the_stages_ran_in_their_order(place):
     lines = (place / "log.txt").read_text("utf-8").splitlines()
-    assert [line.split("== ")[1] for line in lines if "== " in line] == list(STAGES)
-    assert list(STAGES) == ["prepare", "train", "ensemble", "evaluate", "bundle"]
+    ran = [line.split("== ")[1] for line in lines if "== " in line]
+    assert ran == ["prepare", "check", "train", "ensemble", "evaluate", "bundle"]
+    assert list(STAGES) == ["index", *ran]
 
 
 @pytest.mark.slow
@@ -91,6 +93,7 @@ def test_nobody_is_in_two_parts_of_what_was_prepared(run):
     parts = {r.clip: r.split for r in rows}
     assert parts["photos-person-00"] == parts["photos-person-01"]  # [data] same_person
     assert {r.split for r in rows if r.dataset == "others"} == {"test"}
+    assert read_split(run / "split.json").parts.items() <= parts.items()
     kinds = {
         part: {r.method for r in rows if r.split == part and r.label} for part in parts.values()
     }
@@ -186,7 +189,7 @@ def test_the_bundle_judges_a_clip(run):
 
 @pytest.mark.slow
 def test_a_second_run_does_nothing_again(run, caplog):
-    kept = {path: content(run / path) for path in ("members", "real", "fake", "clips")}
+    kept = {path: content(run / path) for path in ("members", "crops", "fake", "clips")}
     files = [run / name for name in ("manifest.parquet", "fit.json", "metrics.json", "scored.json")]
     times = [path.stat().st_mtime_ns for path in files]
     config = json.loads((run / "bundle" / "config.json").read_text("utf-8"))
@@ -199,111 +202,17 @@ def test_a_second_run_does_nothing_again(run, caplog):
     # the last bit of a golden logit depends on the number of threads
     assert {**again, "golden": None} == {**config, "golden": None}
     skipped = [record.getMessage() for record in caplog.records if "skipped" in record.getMessage()]
-    assert len(skipped) == 1 + 4 + 1 + 1  # prepare, members, ensemble, evaluate
+    assert len(skipped) == 1 + 2 + 4 + 1 + 1  # prepare, check (before training too), members, …
 
 
 @pytest.mark.slow
 def test_a_setting_that_the_weights_depend_on_does_not_pass_unseen(run, capsys):
-    wrong = ["--settings", str(PRESET), "--set", "train.workers=1"]
+    wrong, before = (
+        ["--settings", str(PRESET), "--set", "train.workers=1"],
+        content(run / "split.json"),
+    )
     line = failure(capsys, "train", *wrong, "--set", "train.steps=71")
     assert "train.steps = 70, now it is 71" in line
-    line = failure(capsys, "prepare", *wrong, "--set", "prepare.seed=1")
-    assert "prepare.seed = 0, now it is 1" in line
-
-
-def test_an_unknown_stage_is_refused_with_the_right_ones(capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["prepare", "trian", "--settings", str(PRESET)])
-    assert caught.value.code == 2
-    message = capsys.readouterr().err.splitlines()[-1]
-    assert "no stage trian; there are prepare, train, ensemble, evaluate, bundle" in message
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("train.stepz=5", "no setting 'stepz'; did you mean 'steps'?"),
-        ("trian.steps=5", "no section 'trian'; did you mean 'train'?"),
-        ("train.steps=0", "steps = 0; expected greater than or equal to 1"),
-        ("train.steps=many", 'steps = "many"; expected'),
-        ("prepare.split=[0.5, 0.5]", "split"),
-        ("train", "expected section.key=value"),
-    ],
-)
-def test_a_wrong_setting_is_one_line_that_names_it(capsys, override, message):
-    assert message in failure(capsys, "--dry-run", "--settings", str(PRESET), "--set", override)
-
-
-def test_a_settings_file_that_is_not_there_is_one_line(capsys, tmp_path):
-    line = failure(capsys, "--settings", str(tmp_path / "none.toml"))
-    assert "none.toml" in line
-    assert "expected a TOML file" in line
-
-
-def test_the_program_itself_ends_with_2_and_no_traceback(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "trainer.run", "--settings", str(PRESET), "--set", "a.b=1"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: --set a.b=1: no section 'a'")
-    assert len(done.stderr.splitlines()) == 1
-
-
-def test_a_dry_run_shows_the_settings_and_makes_nothing(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert main(["--dry-run", "--settings", str(PRESET), "--set", "train.steps=7"]) == 0
-    shown = json.loads(capsys.readouterr().out)
-    assert shown["train"]["steps"] == 7
-    assert shown["ensemble"]["families"] == FAMILIES
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_stage_without_the_one_before_it_says_which(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    lines = [
-        failure(capsys, stage, "--settings", str(PRESET), "--set", "train.workers=1")
-        for stage in ("train", "ensemble", "evaluate")
-    ]
-    assert "run the stage `prepare` first" in lines[0]
-    assert "run the stage `prepare` first" in lines[1]
-    assert "run the stage `ensemble` first" in lines[2]
-
-
-def test_photographs_that_are_not_there_are_one_line(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert "photos: no folder" in failure(capsys, "--settings", str(PRESET))
-
-
-def test_two_photographs_of_one_name_are_refused(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for part in ("photos", "others"):
-        (tmp_path / FOLDER / part).mkdir(parents=True)
-        for suffix in (".png", ".jpg"):
-            (tmp_path / FOLDER / part / f"ann{suffix}").touch()
-    line = failure(capsys, "prepare", "--settings", str(PRESET))
-    assert "two photographs are called photos-ann" in line
-
-
-def test_only_stages_asked_for_run_and_in_their_order(monkeypatch):
-    ran = []
-    for stage in STAGES:
-        monkeypatch.setitem(STAGES, stage, lambda settings, stage=stage: ran.append(stage))
-    assert main(["bundle", "train", "--settings", str(PRESET)]) == 0
-    assert ran == ["train", "bundle"]
-    assert main(["--settings", str(PRESET)]) == 0
-    assert ran[2:] == list(STAGES)
-
-
-def test_the_preset_leaves_nothing_at_the_size_of_the_demo():
-    tiny, demo = load_settings(PRESET, (), TrainerSettings), TrainerSettings()
-    assert tiny.train.steps < demo.train.steps / 5
-    assert tiny.train.start == "random"
-    assert set(tiny.ensemble.families) == set(FAMILIES)
-    data = tiny.data
-    folders = [*data.photos, *data.videos, *data.test_photos.values(), data.run]
-    assert all(path.startswith("runs/tiny") for path in [*folders, tiny.ensemble.bundle])
+    line = failure(capsys, "prepare", *wrong, "--set", "split.seed=1")
+    assert "split.seed = 0, now it is 1" in line
+    assert content(run / "split.json") == before

@@ -119,11 +119,11 @@ def model_card(settings: TrainerSettings, fitted: dict, metrics: dict) -> str:
         clips=clips,
         split=manifest_hash(Path(settings.data.run) / "manifest.parquet")[:16],
         split_counts=", ".join(f"{count} {part}" for part, count in parts.items()),
-        kinds=", ".join(settings.prepare.kinds),
-        held_out=settings.prepare.held_out,
+        kinds=", ".join(settings.forge.kinds),
+        held_out=settings.forge.held_out,
         threshold=fitted["threshold"],
         fitted_on=fitted["fitted_on"],
-        crop_rows=_crop_rows(metrics["crops"], settings.prepare.held_out),
+        crop_rows=_crop_rows(metrics["crops"], settings.forge.held_out),
         member_rows="\n".join(
             f"| {name} | {value:.3f} | {metrics['members']['hard'][name]:.3f} |"
             for name, value in metrics["members"]["clean"].items()

@@ -21,11 +21,11 @@ from awarenet.errors import AwareNetError
 from awarenet.faces import Face, FaceFinder, create_face_finder
 from trainer.atomic import read_json, write_json, written_whole
 from trainer.augment import SCENE_MARGIN
+from trainer.crops import read_scene
 from trainer.datasets import name_people
 from trainer.forge import Scene, make_fake
 from trainer.landmarks import find_landmarks
 from trainer.manifest import read_manifest
-from trainer.prepare import read_scene
 from trainer.settings import TrainerSettings
 from trainer.stamps import content_hash, is_made
 
@@ -62,7 +62,7 @@ def make_clips(settings: TrainerSettings) -> list[MadeClip]:
         "data": settings.data.model_dump(
             mode="json", include={"videos", "clip_people", "calibration_people"}
         ),
-        "seed": settings.prepare.seed,
+        "seed": settings.forge.seed,
         "evaluate": settings.evaluate.model_dump(
             mode="json", include={"swaps_per_clip", "piece_s", "pieces"}
         ),
@@ -83,7 +83,7 @@ def make_clips(settings: TrainerSettings) -> list[MadeClip]:
         part = "calibration" if person in settings.data.calibration_people else "test"
         donors = [row for row in rows if row.split == DONORS[part]]
         if not donors and settings.evaluate.swaps_per_clip:
-            raise AwareNetError(f"no {DONORS[part]} portrait to swap in; see [prepare] split")
+            raise AwareNetError(f"no {DONORS[part]} portrait to swap in; see [split] shares")
         pieces = _pieces(path, settings.evaluate.piece_s, settings.evaluate.pieces)
         for number, (rate, frames) in enumerate(pieces):
             stem = f"{names[path]}-{number:02d}"
@@ -92,7 +92,7 @@ def make_clips(settings: TrainerSettings) -> list[MadeClip]:
             made.append(MadeClip(f"clips/{target.name}", 0, "real", person, path.name, part))
             for swap in range(settings.evaluate.swaps_per_clip):
                 kind = SWAPS[swap % len(SWAPS)]
-                key = [settings.prepare.seed, 6, number, swap, *path.stem.encode()]
+                key = [settings.forge.seed, 6, number, swap, *path.stem.encode()]
                 rng = np.random.default_rng(key)
                 donor = read_scene(donors[int(rng.integers(len(donors)))], run)
                 target = folder / f"{stem}-{kind}.mp4"

@@ -21,8 +21,9 @@ from torch.nn import functional
 from awarenet.errors import AwareNetError
 from awarenet.settings import load_settings
 from awarenet.zoo import create_model, get_spec, preprocess
+from trainer.crops import read_scene
 from trainer.manifest import Row, read_manifest
-from trainer.prepare import prepare, read_scene
+from trainer.prepare import prepare
 from trainer.settings import TrainerSettings
 from trainer.starting_weights import load_starting_weights
 
@@ -77,7 +78,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         settings = load_settings(args.settings, args.overrides, TrainerSettings)
-        manifest = prepare(settings.data, settings.prepare, settings.faces)
+        manifest = prepare(settings)
         rows = [row for row in read_manifest(manifest) if row.label == 0]
         packages = Path(settings.train.packages).expanduser()
         pairs = closest_pairs(embed(rows, manifest.parent, packages), args.count)

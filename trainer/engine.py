@@ -196,12 +196,12 @@ def _validation(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Crops and labels of validation people; the kind that is held out stays out here as well."""
     chosen = [
-        row for row in rows if row.split == "validation" and row.method != settings.prepare.held_out
+        row for row in rows if row.split == "validation" and row.method != settings.forge.held_out
     ]
     if {row.label for row in chosen} != {0, 1}:
         raise AwareNetError(
             f"{len(chosen)} validation crops, real and fake expected; "
-            "raise the second share of [prepare] split"
+            "raise the second of [split] shares"
         )
     crops, index = draw_crops(
         chosen, root, "training", draws=1, margin=settings.train.margin, side=side, seed=0

@@ -49,7 +49,7 @@ def fit(settings: TrainerSettings) -> dict:
         return read_json(out)
     side = crop_side(settings)
     rows = [row for row in read_manifest(run / "manifest.parquet") if row.split == "validation"]
-    rows = [row for row in rows if row.method != settings.prepare.held_out]
+    rows = [row for row in rows if row.method != settings.forge.held_out]
     crops, index = draw_crops(
         rows, run, "training", draws=settings.ensemble.draws, margin=settings.train.margin,
         side=side, seed=1,

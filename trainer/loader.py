@@ -14,8 +14,8 @@ import numpy as np
 
 from awarenet.errors import AwareNetError
 from trainer.augment import REGIMES, Regime, degrade, draw_degradation
+from trainer.crops import read_scene
 from trainer.manifest import Row
-from trainer.prepare import read_scene
 
 
 class Pairs:

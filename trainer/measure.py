@@ -20,10 +20,10 @@ from awarenet.settings import Settings
 from trainer.atomic import read_json, write_json
 from trainer.augment import REGIMES, degrade, draw_degradation
 from trainer.clips import MadeClip
+from trainer.crops import read_scene
 from trainer.engine import load_member, member_logits
 from trainer.manifest import Row
 from trainer.metrics import log_odds
-from trainer.prepare import read_scene
 from trainer.settings import TrainerSettings
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def portrait_clips(
     frames, crops = settings.evaluate.frames, []
     for row in rows:
         key = int.from_bytes(row.source_clip.encode()[-8:], "big")
-        rng = np.random.default_rng([settings.prepare.seed, 7, key])
+        rng = np.random.default_rng([settings.forge.seed, 7, key])
         camera = draw_degradation(rng, REGIMES[regime])
         scene, _ = read_scene(row, root)
         for _ in range(frames):

@@ -1,185 +1,170 @@
-"""From photographs to scenes of one face each, and from those to fakes: the data of a demo run.
+"""From what lies on disk to the manifest that everything else reads.
 
-The order is what keeps the split honest: index, find faces, join photographs of one person, split
-by person, and only then make fakes, both faces of a swap from the same part.
+The order is what keeps the split honest: index, deal people out, cut faces, and only then make
+fakes, both faces of a swap from the same part. All of it goes on where it was interrupted.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import multiprocessing
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from awarenet.errors import AwareNetError
-from awarenet.faces import create_face_finder, crop_face
-from awarenet.settings import FaceSettings
-from trainer.atomic import written_whole
+from trainer.atomic import write_json
 from trainer.augment import SCENE_MARGIN
-from trainer.datasets import Clip, index_photos
-from trainer.forge import Scene, describe, make_fake
-from trainer.landmarks import find_landmarks
-from trainer.manifest import Row, read_manifest, write_manifest
-from trainer.settings import DataSettings, PrepareSettings
-from trainer.splits import leaks, split_by_identity, split_hash
-from trainer.stamps import is_made
+from trainer.extract import ExtractSettings
+from trainer.fakes import make_fakes
+from trainer.journal import describe_failures, failures
+from trainer.leaks import BY_DESIGN, check_leaks
+from trainer.manifest import Row, read_manifest, read_notes, write_manifest
+from trainer.near_copies import hash_crops
+from trainer.settings import TrainerSettings
+from trainer.sources import index_portraits, index_sets, refuse_namesakes
+from trainer.split_file import read_split, stored_split
+from trainer.splits import Split, frame_part
+from trainer.spread import clips_hash, run
+from trainer.stamps import content_hash, is_made
+from trainer.store import FolderStore, ShardStore
 
 log = logging.getLogger(__name__)
 
+SPLIT_FILE = "split.json"
+FACES_FILE = "faces.parquet"  # what was cut out, before fakes are made of it
 
-def prepare(data: DataSettings, settings: PrepareSettings, faces: FaceSettings) -> Path:
+
+def prepare(
+    settings: TrainerSettings, *, shard: tuple[int, int] | None = None, force: bool = False
+) -> Path | None:
     """Make the manifest of a run and every crop that it names; skips what is there already.
 
+    Args:
+        settings: [data], [split], [prepare], [forge], [faces] and [limits] are read.
+        shard: (i, n): cut the i-th of n shares of the clips only, and write no manifest; a run
+            without it afterwards takes all shares together.
+        force: Make the split anew, even if its file fits.
+
     Returns:
-        Path of `manifest.parquet`.
+        Path of `manifest.parquet`; None after a share.
 
     Raises:
-        AwareNetError: No usable face, two photographs of one name, or a person in two parts.
+        AwareNetError: Nothing to prepare, no usable face, two clips of one name, a person in two
+            parts, or a run of other settings in the same folder.
     """
-    run = Path(data.run)
-    path = run / "manifest.parquet"
-    run.mkdir(parents=True, exist_ok=True)
+    root = Path(settings.data.run)
+    own, tested = index_portraits(settings.data)
+    sets = index_sets(settings.data)
+    everything = [*own, *tested, *sets]
+    refuse_namesakes(everything)
+    if not [*own, *sets]:
+        raise AwareNetError("nothing to prepare: set [data] sets or photos, or add --data")
+    if own and settings.prepare.margin != SCENE_MARGIN:
+        raise AwareNetError(
+            f"[prepare] margin = {settings.prepare.margin}; portraits are prepared with "
+            f"{SCENE_MARGIN}, which `trainer.augment` counts on"
+        )
+    if settings.split.protocol == "frame" and own:
+        raise AwareNetError("[split] protocol frame deals frames out; fakes are made of people")
+    root.mkdir(parents=True, exist_ok=True)
+    manifest = root / "manifest.parquet"
     made_of = {
-        "data": data.model_dump(mode="json", include={"photos", "test_photos", "same_person"}),
-        "prepare": settings.model_dump(mode="json", exclude={"workers"}),
-        "faces": faces.model_dump(mode="json"),
+        "split": settings.split.model_dump(mode="json"),
+        "clips": clips_hash(everything),
+        "prepare": settings.prepare.model_dump(mode="json", exclude={"workers", "engine"}),
+        "forge": settings.forge.model_dump(mode="json") if own else None,
+        "faces": settings.faces.model_dump(mode="json"),
     }
-    if is_made(path, made_of, again=False):
-        log.info("prepare: %s is there, skipped", path)
-        return path
-    clips = [c for folder in data.photos for c in index_photos(_folder(folder), data.same_person)]
-    tests = [
-        replace(clip, dataset=name)
-        for name, folder in sorted(data.test_photos.items())
-        for clip in index_photos(_folder(folder), data.same_person)
-    ]
-    if twice := [name for name, n in Counter(c.name for c in [*clips, *tests]).items() if n > 1]:
-        raise AwareNetError(
-            f"two photographs are called {twice[0]} (folder and file, without suffix); rename one"
-        )
-    jobs = [(clip, str(run), settings, faces) for clip in [*clips, *tests]]
-    rows = [row for row in _parallel(_cut_scene, jobs, settings.workers, "faces") if row]
-    rows = _drop_copies(rows)
-    if not rows:
-        raise AwareNetError("no face found in any photograph; check [data] photos and [faces]")
-    known = {row.clip for row in rows}
-    split = split_by_identity([c for c in clips if c.name in known], settings.split, settings.seed)
-    split |= {clip.name: "test" for clip in tests}
-    rows = [replace(row, split=split[row.clip]) for row in rows]
-    fakes = [
-        fake
-        for batch in _parallel(_forge, _plan(rows, run, settings), settings.workers, "fakes")
-        for fake in batch
-    ]
-    everything = [*rows, *fakes]
-    if crossing := leaks((r.split, r.identities, r.source_clip, r.sha256) for r in everything):
-        raise AwareNetError(f"the split leaks: {'; '.join(crossing[:5])}")
-    write_manifest(everything, path)
-    counts = {part: sum(r.split == part for r in rows) for part in ("train", "validation", "test")}
-    log.info("prepare: %s people's photographs, %d fakes, split %s", counts, len(fakes),
-             split_hash(split)[:12])  # fmt: skip
-    return path
+    if is_made(manifest, made_of, again=False):
+        log.info("prepare: %s is there, skipped", manifest)
+        return manifest
+    split = stored_split(root / SPLIT_FILE, [*own, *sets], force, **settings.split.model_dump())
+    parts = split.parts | {clip.name: "test" for clip in tested}
+    summary = run(
+        everything, parts, root, _extract_settings(settings, mesh=bool(own)),
+        store=_store(settings), engine=settings.prepare.engine, workers=settings.prepare.workers,
+        shard=shard, part_of_frame=_frame_dealer(split),
+        notes={"protocol": split.protocol, "split_warnings": "\n".join(split.warnings)},
+        manifest=FACES_FILE if own else manifest.name,
+    )  # fmt: skip
+    if found := failures(root):
+        log.warning("prepare: clips without a face:\n%s", describe_failures(found))
+    if shard is not None:
+        return None
+    if not summary.rows:
+        raise AwareNetError("no face found in anything; check [data], [faces] and [prepare]")
+    if own:
+        _add_fakes(settings, {clip.name for clip in [*own, *tested]}, manifest)
+    counts = _count(manifest)
+    log.info("prepare: %s", ", ".join(f"{part}: {n}" for part, n in counts.items()))
+    return manifest
 
 
-def read_scene(row: Row, root: Path) -> Scene:
-    """Load a crop of the manifest with its landmarks.
+def check(settings: TrainerSettings) -> str:
+    """Refuse a manifest in which people, clips or pictures are in two parts; skips if it was done.
+
+    Returns:
+        What crosses by the design of the split that was asked for, in words.
 
     Raises:
-        AwareNetError: The file is missing or cannot be decoded.
+        AwareNetError: Something crosses that may not; or there is no manifest.
     """
-    image = cv2.imread(str(root / row.path), cv2.IMREAD_COLOR_RGB)
-    if image is None:
-        raise AwareNetError(
-            f"{row.path} is missing or broken; delete the manifest and prepare again"
-        )
-    return image, row.mesh
+    root = Path(settings.data.run)
+    manifest, done = root / "manifest.parquet", root / "check.json"
+    if is_made(done, {"manifest": content_hash(manifest, "prepare")}, again=True):
+        log.info("check: %s is there, skipped", done)
+        return ""
+    rows = read_manifest(manifest)
+    protocol = read_notes(manifest).get("protocol", "identity")
+    hashes = hash_crops(rows, root, cache=root / "hashes.npz", workers=settings.prepare.workers)
+    told = check_leaks(rows, hashes, allow=BY_DESIGN[protocol])
+    level = logging.WARNING if BY_DESIGN[protocol] else logging.INFO
+    log.log(level, "check: %s", told)
+    write_json(done, {"protocol": protocol, "told": told, "crops": len(rows)})
+    return told
 
 
 def manifest_hash(path: Path) -> str:
-    """Hash of who is in which part, for the bundle's record of its training data."""
-    return split_hash({row.clip: row.split for row in read_manifest(path)})
+    """Hash of who is in which part, for the bundle's record of its training data.
+
+    Raises:
+        AwareNetError: There is no split beside the manifest.
+    """
+    return read_split(path.parent / SPLIT_FILE).sha256
 
 
-def _folder(path: str) -> Path:
-    return Path(path).expanduser()
-
-
-def _parallel(work, jobs: Sequence, workers: int, what: str) -> Iterator:
-    """Map over processes with a line of progress now and then."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        for done, result in enumerate(pool.map(work, jobs, chunksize=4), 1):
-            if done % 200 == 0 or done == len(jobs):
-                log.info("prepare: %s %d/%d", what, done, len(jobs))
-            yield result
-
-
-def _one_thread() -> None:
-    """One thread a process: small matrices on many spinning threads cost six times the work."""
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1)
-    cv2.setNumThreads(1)
-
-
-_finders: dict[FaceSettings, object] = {}
-
-
-def _cut_scene(job: tuple[Clip, str, PrepareSettings, FaceSettings]) -> Row | None:
-    """Cut the largest face of a photograph out; None (and a log line) where there is none."""
-    clip, run, settings, face_settings = job
-    image = cv2.imread(str(clip.path), cv2.IMREAD_COLOR_RGB)
-    if image is None:
-        log.warning("%s cannot be decoded, left out", clip.path.name)
-        return None
-    finder = _finders.setdefault(face_settings, None) or create_face_finder(face_settings)
-    _finders[face_settings] = finder
-    found = finder.find(image)
-    face = max(found, key=lambda face: face.side_px, default=None)
-    if face is None or face.side_px < settings.min_face_px:
-        log.warning("%s: no face of %d px, left out", clip.path.name, settings.min_face_px)
-        return None
-    scene = crop_face(image, face.box, margin=SCENE_MARGIN, side=settings.side)
-    scale = settings.side / (face.side_px * (1 + 2 * SCENE_MARGIN))
-    center = np.array([face.box[0] + face.box[2], face.box[1] + face.box[3]]) / 2
-
-    def to_scene(points: np.ndarray) -> np.ndarray:
-        return (points - center) * scale + settings.side / 2
-
-    box = to_scene(np.array(face.box).reshape(2, 2)).ravel()
-    return _write_row(
-        scene,
-        Path(run),
-        f"real/{clip.name}.png",
-        Row(
-            "", clip.name, 0, 0.0, tuple(box.tolist()),
-            tuple(to_scene(face.landmarks).ravel().tolist()),
-            to_scene(find_landmarks(image, face)).astype(np.float32),
-            0, "real", clip.dataset, clip.identities, clip.source_clip, "", "",
-        ),
+def _extract_settings(settings: TrainerSettings, *, mesh: bool) -> ExtractSettings:
+    own = settings.prepare
+    return ExtractSettings(
+        side=own.side, margin=own.margin, min_face_px=own.min_face_px,
+        frames_real=own.frames_real, frames_fake=own.frames_fake, faces=own.faces,
+        mesh=mesh or own.mesh, format=own.format, detector=settings.faces, limits=settings.limits,
     )  # fmt: skip
 
 
-def _write_row(image: np.ndarray, root: Path, name: str, row: Row) -> Row:
-    """Store a crop without loss, whole or not at all, and complete its row."""
-    path = root / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    data = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
-    with written_whole(path) as temporary:
-        temporary.write_bytes(data)
-    digest = hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
-    return replace(row, path=name, sha256=digest)
+def _store(settings: TrainerSettings) -> FolderStore | ShardStore:
+    if settings.prepare.store == "shards":
+        return ShardStore(settings.prepare.clips_per_shard)
+    return FolderStore()
 
 
-def _drop_copies(rows: list[Row]) -> list[Row]:
+def _frame_dealer(split: Split):
+    if split.protocol != "frame":
+        return None
+    return partial(frame_part, shares=split.shares, seed=split.seed)
+
+
+def _add_fakes(settings: TrainerSettings, portraits: set[str], manifest: Path) -> None:
+    """Write the manifest of all that was cut out, and of fakes made of the portraits."""
+    faces = manifest.with_name(FACES_FILE)
+    rows = read_manifest(faces)
+    kept = _drop_copies([row for row in rows if row.clip in portraits])
+    fakes = make_fakes(kept, manifest.parent, settings.forge, workers=settings.prepare.workers)
+    others = [row for row in rows if row.clip not in portraits]
+    write_manifest([*others, *kept, *fakes], manifest, read_notes(faces))
+
+
+def _drop_copies(rows: Sequence[Row]) -> list[Row]:
     """Leave one of each set of identical crops (placeholders, the same portrait twice)."""
     first: dict[str, Row] = {}
     for row in rows:
@@ -188,49 +173,9 @@ def _drop_copies(rows: list[Row]) -> list[Row]:
     return list(first.values())
 
 
-def _plan(rows: list[Row], run: Path, settings: PrepareSettings) -> list[tuple]:
-    """One job a photograph: which kinds of fake, with which donor, the likest of several drawn."""
-    groups: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        # people of a data set that is only tested on are swapped among themselves
-        groups.setdefault((row.split, row.dataset if row.split == "test" else ""), []).append(row)
-    jobs = []
-    for (part, _), members in sorted(groups.items()):
-        looks = np.stack([describe(read_scene(row, run)) for row in members])
-        for index, row in enumerate(members):
-            rng = np.random.default_rng([settings.seed, 1, int(row.sha256[:12], 16)])
-            kinds = _kinds(settings, part, rng)
-            people = set(row.identities)
-            others = [i for i, m in enumerate(members) if not set(m.identities) & people] or [index]
-            donors = []
-            for _ in kinds:
-                drawn = rng.choice(others, settings.donors)
-                distance = np.abs(looks[drawn] - looks[index]).mean(1)
-                donors.append(members[drawn[int(distance.argmin())]])
-            jobs.append((row, donors, kinds, str(run), settings.seed))
-    return jobs
-
-
-def _kinds(settings: PrepareSettings, part: str, rng: np.random.Generator) -> list[str]:
-    """Kinds of the fakes of one person; the held-out kind is made for the other parts only."""
-    names = list(settings.kinds)
-    if part != "train":  # the same number of each kind, so that none weighs more in a result
-        return [*names, settings.held_out] * settings.fakes_per_test_photo
-    shares = np.array([settings.kinds[name] for name in names])
-    return list(rng.choice(names, settings.fakes_per_person, p=shares / shares.sum()))
-
-
-def _forge(job: tuple[Row, list[Row], list[str], str, int]) -> list[Row]:
-    """Make all fakes of one photograph."""
-    row, donors, kinds, run, seed = job
-    root, made = Path(run), []
-    target = read_scene(row, root)
-    for index, (kind, donor) in enumerate(zip(kinds, donors, strict=True)):
-        rng = np.random.default_rng([seed, 2, int(row.sha256[:12], 16), index])
-        alone = kind == "self_blended"
-        fake = make_fake(kind, target, target if alone else read_scene(donor, root), rng)
-        name = f"{row.clip}-{index:02d}"
-        people = row.identities if alone else (*row.identities, *donor.identities)
-        blank = replace(row, clip=name, label=1, method=kind, identities=people)
-        made.append(_write_row(fake, root, f"fake/{kind}/{name}.png", blank))
-    return made
+def _count(manifest: Path) -> dict[str, str]:
+    """Part -> its crops, in words."""
+    counts: dict[str, list[int]] = {}
+    for row in read_manifest(manifest):
+        counts.setdefault(row.split, [0, 0])[row.label] += 1
+    return {part: f"{real} real, {fake} fake" for part, (real, fake) in sorted(counts.items())}

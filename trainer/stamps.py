@@ -34,7 +34,7 @@ def is_made(product: Path, made_of: Mapping[str, object], *, again: bool) -> boo
         return product.is_file()
     if not again and (known is not None or product.is_file()):
         raise AwareNetError(
-            f"{product} was made with {_difference(known or {}, wanted)}; "
+            f"{product} was made with {difference(known or {}, wanted)}; "
             "set data.run to another folder, or delete it to make it again"
         )
     product.unlink(missing_ok=True)
@@ -74,13 +74,13 @@ def _read(stamp: Path) -> dict | None:
         return None
 
 
-def _difference(known: Mapping, wanted: Mapping, prefix: str = "") -> str:
-    """The first entry in which two stamps differ, in words."""
+def difference(known: Mapping, wanted: Mapping, prefix: str = "") -> str:
+    """Put the first entry in which two stamps differ into words."""
     for key in [*wanted, *known]:
         before, now = known.get(key), wanted.get(key)
         if before == now:
             continue
         if isinstance(before, dict) and isinstance(now, dict):
-            return _difference(before, now, f"{prefix}{key}.")
+            return difference(before, now, f"{prefix}{key}.")
         return f"{prefix}{key} = {json.dumps(before)}, now it is {json.dumps(now)}"
     return "something else"
