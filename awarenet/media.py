@@ -65,12 +65,15 @@ class Deadline:
 class Clip:
     """A video file, opened for one pass from start to end: over its packets or its frames."""
 
-    def __init__(self, path: Path, limits: LimitSettings, deadline: Deadline):
+    def __init__(self, path: Path, limits: LimitSettings, deadline: Deadline, threads: int = 0):
+        """Open a file; `threads` decode it, 0 leaves their number to FFmpeg."""
         self.name, self._limits, self._deadline = path.name, limits, deadline
+        self._matrix: np.ndarray | None = None
         self._reformatter = VideoReformatter()  # keeps its tables from frame to frame
         self._container = _open(path)
         try:
             self._stream = _video_stream(self._container, self.name)
+            self._stream.codec_context.thread_count = threads
             self.codec = self._stream.codec_context.name
             self.header_fps = float(self._stream.average_rate or 0)  # headers may lie
             check_size(
@@ -160,7 +163,9 @@ class Clip:
         Returns:
             (H, W, 3) uint8 RGB.
         """
-        image, matrix = self._rgb(frame, None, None, None), _display_matrix(frame)
+        if self._matrix is None:  # once: asked for it, PyAV ties a frame into a ring of references
+            self._matrix = _display_matrix(frame)
+        image, matrix = self._rgb(frame, None, None, None), self._matrix
         if abs(matrix[0, 1]) > abs(matrix[0, 0]):
             image, matrix = image.swapaxes(0, 1), matrix[::-1]
         if matrix[0, 0] < 0:
@@ -232,6 +237,21 @@ def read_image(path: Path, limits: LimitSettings) -> tuple[np.ndarray, str, int]
         raise MediaError(
             "unreadable", f"cannot open {path.name}: there is no complete image in it"
         ) from error
+
+
+def check_file(path: Path, limits: LimitSettings) -> None:
+    """Raise MediaError where there is no file, nothing in it, or too much."""
+    if not path.is_file():
+        raise MediaError("unreadable", f"cannot open {path.name}: there is no such file")
+    size = path.stat().st_size
+    if size == 0:
+        raise MediaError("unreadable", f"cannot open {path.name}: the file is empty")
+    if size > limits.max_bytes:
+        raise MediaError(
+            "too_large",
+            f"{path.name} has {size:,} bytes, at most {limits.max_bytes:,} are read; "
+            "shorten it or raise limits.max_bytes",
+        )
 
 
 def check_size(name: str, width: int, height: int, limits: LimitSettings) -> None:

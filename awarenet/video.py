@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -20,12 +21,14 @@ from awarenet.media import (
     IMAGE_SUFFIXES,
     Clip,
     Deadline,
+    check_file,
     read_image,
     rotation_deg,
 )
 from awarenet.settings import LimitSettings
 from awarenet.shots import THUMBNAIL, CutDetector
 
+Seen = TypeVar("Seen")
 TICK_S = 1e-6  # two times closer than this are the same
 
 
@@ -64,7 +67,7 @@ def probe(path: str | Path, limits: LimitSettings) -> MediaInfo:
     """
     path = Path(path)
     deadline = Deadline(path.name, limits.deadline_s)
-    _check_file(path, limits)
+    check_file(path, limits)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         image, codec, turn = read_image(path, limits)
         height, width = image.shape[:2]
@@ -78,7 +81,7 @@ def probe(path: str | Path, limits: LimitSettings) -> MediaInfo:
         with Clip(path, limits, deadline) as clip:
             first = next(clip.frames(), None)
             if first is None:
-                raise _no_frame(path, codec)
+                raise _no_frame(path.name, codec)
             turn = rotation_deg(first)
             width, height = first.width, first.height
             if turn in (90, 270):
@@ -130,26 +133,56 @@ def sample_frames(
         return
     with Clip(path, limits, deadline) as clip:
         times, stamped = clip.timestamps()
-    wanted = spread(times, count)
-    cuts, given = CutDetector(), 0
-    last: tuple[int, float, int, VideoFrame] | None = None
+    cuts = CutDetector()
     with Clip(path, limits, deadline) as clip:
-        for index, frame in enumerate(clip.frames()):
-            time_s = clip.seconds(frame) if stamped else None
-            if time_s is None:
-                time_s = float(times[min(index, len(times) - 1)])
-            last = index, time_s, cuts.add(clip.thumbnail(frame, *THUMBNAIL)), frame
-            if time_s < wanted[given] - TICK_S:
-                continue
-            given = int(np.searchsorted(wanted, time_s + TICK_S, side="right"))
+
+        def shot_of(frame: VideoFrame) -> int:
+            return cuts.add(clip.thumbnail(frame, *THUMBNAIL))
+
+        for index, time_s, frame, shot in pick_frames(clip, times, stamped, count, shot_of):
             with deadline.paused():
-                yield Frame(*last[:3], clip.upright(frame))
-            if given == len(wanted):
-                return
-        if last is None:
-            raise _no_frame(path, info.codec)
-        if given == 0:  # it broke off before the first sample
-            yield Frame(*last[:3], clip.upright(last[3]))
+                yield Frame(index, time_s, shot, clip.upright(frame))
+
+
+def pick_frames(
+    clip: Clip,
+    times: np.ndarray,
+    stamped: bool,
+    count: int,
+    look: Callable[[VideoFrame], Seen] = lambda frame: None,
+) -> Iterator[tuple[int, float, VideoFrame, Seen]]:
+    """Decode a clip in order and pick frames that are evenly spread in time.
+
+    Args:
+        clip: Opened, nothing read yet.
+        times: As `Clip.timestamps` gave them.
+        stamped: The same.
+        count: How many; see `sample_frames`.
+        look: Asked about every frame, those that are passed over too.
+
+    Yields:
+        Number of the frame, its time in s, the frame, and what `look` said of it.
+
+    Raises:
+        MediaError: `unreadable` when not one frame can be decoded.
+    """
+    wanted, given = spread(times, count), 0
+    last: tuple[int, float, VideoFrame, Seen] | None = None
+    for index, frame in enumerate(clip.frames()):
+        time_s = clip.seconds(frame) if stamped else None
+        if time_s is None:
+            time_s = float(times[min(index, len(times) - 1)])
+        last = index, time_s, frame, look(frame)
+        if time_s < wanted[given] - TICK_S:
+            continue
+        given = int(np.searchsorted(wanted, time_s + TICK_S, side="right"))
+        yield last
+        if given == len(wanted):
+            return
+    if last is None:
+        raise _no_frame(clip.name, clip.codec)
+    if given == 0:  # it broke off before the first sample
+        yield last
 
 
 def spread(times: np.ndarray, count: int) -> np.ndarray:
@@ -175,23 +208,8 @@ def spread(times: np.ndarray, count: int) -> np.ndarray:
     return times[np.minimum(distinct, len(times) - count + steps)]
 
 
-def _check_file(path: Path, limits: LimitSettings) -> None:
-    if not path.is_file():
-        raise MediaError("unreadable", f"cannot open {path.name}: there is no such file")
-    size = path.stat().st_size
-    if size == 0:
-        raise MediaError("unreadable", f"cannot open {path.name}: the file is empty")
-    if size > limits.max_bytes:
-        raise MediaError(
-            "too_large",
-            f"{path.name} has {size:,} bytes, at most {limits.max_bytes:,} are read; "
-            "shorten it or raise limits.max_bytes",
-        )
-
-
-def _no_frame(path: Path, codec: str) -> MediaError:
+def _no_frame(name: str, codec: str) -> MediaError:
     return MediaError(
         "unreadable",
-        f"cannot read {path.name}: no frame could be decoded (codec {codec!r}); "
-        "is the file complete?",
+        f"cannot read {name}: no frame could be decoded (codec {codec!r}); is the file complete?",
     )

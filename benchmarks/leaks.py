@@ -21,7 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a plain call knows its own folder
 
-from trainer.near_copies import NEAR, WORDS, near_pairs  # noqa: E402
+from trainer.splits.near_copies import NEAR, WORDS, near_pairs  # noqa: E402
 
 LEANING, ALIKE = 0.14, 0.9  # share of bits that most faces have alike, and how often they do
 PLANTED = 1000

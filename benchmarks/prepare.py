@@ -32,11 +32,11 @@ import numpy as np  # noqa: E402
 
 from awarenet.faces import create_face_finder  # noqa: E402
 from trainer.datasets import Clip  # noqa: E402
-from trainer.extract import ExtractSettings, extract_clip  # noqa: E402
-from trainer.journal import Journal  # noqa: E402
-from trainer.pool import become_worker, run_in_pool  # noqa: E402
-from trainer.spread import run  # noqa: E402
-from trainer.store import Cut, FolderStore  # noqa: E402
+from trainer.extraction.extract import ExtractSettings, extract_clip  # noqa: E402
+from trainer.extraction.journal import Journal  # noqa: E402
+from trainer.extraction.pool import become_worker, run_in_pool  # noqa: E402
+from trainer.extraction.spread import run  # noqa: E402
+from trainer.extraction.store import Cut, FolderStore  # noqa: E402
 
 SIZE = (1280, 720)  # px, width and height
 RATE = 25  # frames a second

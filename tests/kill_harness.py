@@ -20,9 +20,9 @@ sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
 
 import numpy as np  # noqa: E402
 
-from trainer.pool import become_worker  # noqa: E402
-from trainer.spread import run  # noqa: E402
-from trainer.store import ShardStore  # noqa: E402
+from trainer.extraction.pool import become_worker  # noqa: E402
+from trainer.extraction.spread import run  # noqa: E402
+from trainer.extraction.store import ShardStore  # noqa: E402
 
 
 def attempt(clips, parts, root: Path, settings, store) -> int:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import hashlib
 import io
 from pathlib import Path
 
-import clips as drawn
 import cv2
 import numpy as np
 import pytest
-from av.video.frame import VideoFrame
 from face_clips import SMALL, beside, describe, film, person, show
 from PIL import Image
 
-from awarenet import media
 from awarenet.errors import SettingsError
 from awarenet.faces import Face, create_face_finder, crop_face
 from awarenet.settings import FaceSettings, LimitSettings
 from awarenet.video import probe, sample_frames
-from trainer import extract
-from trainer.extract import ExtractSettings, choose_masked, encode, extract_clip
-from trainer.frames import FREE_EVERY, read_frames
+from trainer.extraction import extract
+from trainer.extraction.extract import ExtractSettings, choose_masked, encode, extract_clip
 
 LIMITS = LimitSettings()
 LARGE, LITTLE = 160, 112  # px of two people's pictures; their faces have half of that
@@ -54,52 +49,6 @@ def mask_clip(path: Path, rectangle: tuple[float, float], *, frames: int = 6, sc
     image = np.zeros((height, width, 3), np.uint8)
     image[:, int(rectangle[0] * width) : int(rectangle[1] * width)] = 255
     return show(path, [image] * frames)
-
-
-@pytest.mark.parametrize("kind", ["plain", "uneven", "without_times", "few", "damaged"])
-@pytest.mark.parametrize("count", [1, 4])
-def test_the_frames_are_those_that_the_detector_would_look_at(tmp_path, kind, count):
-    path = tmp_path / ("clip.avi" if kind == "without_times" else "clip.mp4")
-    frames = drawn.moving_face(2 if kind == "few" else 30)
-    if kind == "uneven":
-        drawn.write_clip(path, frames, times_ms=[40 * i + (i > 15) * 3000 for i in range(30)])
-    else:
-        codec = "mpeg4" if kind == "without_times" else "libx264"
-        drawn.write_clip(path, frames, codec=codec)
-    if kind == "damaged":
-        drawn.damage(path, 0.4, 0.6)
-    expected = list(sample_frames(path, probe(path, LIMITS), count, LIMITS))
-    found = list(read_frames(path, count, LIMITS))
-    assert [(one.index, one.time_s) for one in found] == [
-        (one.index, one.time_s) for one in expected
-    ]
-    for one, other in zip(found, expected, strict=True):
-        assert np.array_equal(one.image, other.image)
-
-
-def test_a_clip_is_decoded_by_one_thread(tmp_path, monkeypatch):
-    path = drawn.write_clip(tmp_path / "clip.mp4", drawn.moving_face(5))
-    seen = []
-    frames = media.Clip.frames
-    monkeypatch.setattr(
-        media.Clip, "frames", lambda clip: seen.append(clip._stream.codec_context) or frames(clip)
-    )
-    assert len(list(read_frames(path, 2, LIMITS))) == 2
-    assert [context.thread_count for context in seen] == [1]
-
-
-def test_few_decoded_frames_are_held_at_once(tmp_path):
-    path = drawn.write_clip(tmp_path / "clip.mp4", drawn.moving_face(60))
-    held = []
-    gc.collect()
-    gc.freeze()  # what other tests loaded need not be searched
-    try:
-        for _ in read_frames(path, 60, LIMITS):
-            held.append(sum(isinstance(one, VideoFrame) for one in gc.get_objects()))
-    finally:
-        gc.unfreeze()
-    assert len(held) == 60
-    assert max(held) <= FREE_EVERY + 4  # of 60
 
 
 def test_a_crop_is_the_face_with_its_margin_and_nothing_is_lost_in_a_png(pair):

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from awarenet.errors import AwareNetError
-from trainer.extract import Crop, Extracted
-from trainer.journal import (
+from trainer.extraction.extract import Crop, Extracted
+from trainer.extraction.journal import (
     Failure,
     Journal,
     Journals,

@@ -11,9 +11,9 @@ from swaps import SHARES, swap_graphs
 from tiny_people import row
 
 from awarenet.errors import AwareNetError
-from trainer.leaks import BY_DESIGN, KINDS, check_leaks, describe, find_leaks, leaks
-from trainer.near_copies import hash_crops
 from trainer.splits import PARTS, PROTOCOLS, group_clips, split_by_identity
+from trainer.splits.leaks import BY_DESIGN, KINDS, check_leaks, describe, find_leaks, leaks
+from trainer.splits.near_copies import hash_crops
 
 
 def kinds(rows: list, **options) -> dict[str, list[str]]:

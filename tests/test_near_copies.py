@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tiny_people import real_scene, row, shaken
 
 from awarenet.errors import AwareNetError
-from trainer import near_copies
-from trainer.near_copies import NEAR, WORDS, hash_crop, hash_crops, near_pairs
+from trainer.splits import near_copies
+from trainer.splits.near_copies import NEAR, WORDS, hash_crop, hash_crops, near_pairs
 
 
 def brute_force(hashes: np.ndarray, parts: np.ndarray, threshold: int) -> set[tuple]:

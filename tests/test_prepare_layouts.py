@@ -14,12 +14,12 @@ import pytest
 from face_clips import SIDE, film, person, show
 
 from awarenet.errors import AwareNetError
-from trainer.crops import read_crop
+from trainer.extraction.crops import read_crop
 from trainer.manifest import read_manifest, read_notes
 from trainer.prepare import check, manifest_hash, prepare
 from trainer.settings import TrainerSettings
 from trainer.sources import index_sets
-from trainer.split_file import read_split
+from trainer.splits.split_file import read_split
 
 LISTED = "1 Celeb-real/id0_0000.mp4\n0 Celeb-synthesis/id0_id1_0000.mp4\n"
 LAYOUTS = {  # data set, protocol -> what builds it

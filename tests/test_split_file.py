@@ -9,8 +9,8 @@ import pytest
 from swaps import SHARES, clip
 
 from awarenet.errors import AwareNetError
-from trainer.split_file import count_clips, read_split, stored_split, write_split
 from trainer.splits import make_split
+from trainer.splits.split_file import count_clips, read_split, stored_split, write_split
 
 OPTIONS = {"protocol": "identity", "shares": SHARES, "seed": 1}
 
@@ -70,7 +70,7 @@ def test_clips_are_counted_by_part_and_label(clips):
 def test_the_same_clips_and_options_are_read_and_not_split_again(clips, path, monkeypatch):
     first = stored_split(path, clips, **OPTIONS)
     before = path.stat().st_mtime_ns
-    monkeypatch.setattr("trainer.split_file.make_split", None)
+    monkeypatch.setattr("trainer.splits.split_file.make_split", None)
     assert stored_split(path, clips[::-1], **OPTIONS) == first
     assert stored_split(path, clips, **OPTIONS | {"shares": list(SHARES)}, fraction=1) == first
     assert path.stat().st_mtime_ns == before
@@ -110,7 +110,7 @@ def test_other_clips_or_other_facts_about_them_make_it_anew(change, clips, path)
 
 def test_a_clip_that_moved_on_disk_does_not(clips, path, monkeypatch):
     first = stored_split(path, clips, **OPTIONS)
-    monkeypatch.setattr("trainer.split_file.make_split", None)
+    monkeypatch.setattr("trainer.splits.split_file.make_split", None)
     moved = [replace(c, path=Path("elsewhere") / c.path) for c in clips]
     assert stored_split(path, moved, **OPTIONS) == first
 

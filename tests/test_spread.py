@@ -13,14 +13,14 @@ from face_clips import PARTS, SMALL, describe, film, person, write_set
 from tiny_jobs import Lethal
 
 from awarenet.errors import AwareNetError, SettingsError
-from trainer import store as stores
-from trainer.crops import read_crop
 from trainer.datasets import Clip
-from trainer.extract import Extracted
-from trainer.journal import claim, failures
+from trainer.extraction import store as stores
+from trainer.extraction.crops import read_crop
+from trainer.extraction.extract import Extracted
+from trainer.extraction.journal import claim, failures
+from trainer.extraction.spread import Summary, run
+from trainer.extraction.store import FolderStore, ShardStore
 from trainer.manifest import iterate_manifest, read_manifest, read_notes
-from trainer.spread import Summary, run
-from trainer.store import FolderStore, ShardStore
 
 CLIPS = 12  # of which nine are good: three fakes of two frames each, six real ones of three
 
@@ -250,8 +250,8 @@ def test_progress_is_told_with_rates_time_left_and_failures(data, tmp_path, capl
         return Extracted(clip.name, (), "no_face", "nobody")
 
     monkeypatch.setattr(stores, "extract_clip", cut)
-    monkeypatch.setattr("trainer.spread.LOG_EVERY_S", 0.0)
-    with caplog.at_level(logging.INFO, "trainer.spread"):
+    monkeypatch.setattr("trainer.extraction.spread.LOG_EVERY_S", 0.0)
+    with caplog.at_level(logging.INFO, "trainer.extraction.spread"):
         run(*data, tmp_path, SMALL, workers=0)
     lines = [record.getMessage() for record in caplog.records]
     assert lines[0] == f"{CLIPS} of {CLIPS} clips to do"

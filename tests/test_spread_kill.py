@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from face_clips import SMALL, write_set
 
-from trainer.crops import read_crop
+from trainer.extraction.crops import read_crop
+from trainer.extraction.spread import run
+from trainer.extraction.store import FolderStore, ShardStore
 from trainer.manifest import read_manifest
-from trainer.spread import run
-from trainer.store import FolderStore, ShardStore
 
 HARNESS = Path(__file__).parent / "kill_harness.py"
 

@@ -8,7 +8,7 @@ import pytest
 from tiny_jobs import Stubborn, Unloadable, Work
 
 from awarenet.errors import AwareNetError, MediaError
-from trainer.pool import Died, Turns, run_here, run_in_pool
+from trainer.extraction.pool import Died, Turns, run_here, run_in_pool
 
 
 def squares(results) -> list[tuple[int, int]]:

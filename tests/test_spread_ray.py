@@ -10,10 +10,10 @@ from face_clips import SMALL, write_set
 from tiny_jobs import Stubborn, Work
 
 from awarenet.errors import AwareNetError, MediaError, SettingsError
-from trainer.cluster import connected, run_on_ray
-from trainer.pool import Died
-from trainer.spread import run
-from trainer.store import ShardStore
+from trainer.extraction.cluster import connected, run_on_ray
+from trainer.extraction.pool import Died
+from trainer.extraction.spread import run
+from trainer.extraction.store import ShardStore
 
 
 def test_without_the_package_a_line_says_how_to_get_it(monkeypatch):

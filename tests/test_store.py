@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from awarenet.errors import AwareNetError, SettingsError
-from trainer import crops
-from trainer.crops import read_crop
 from trainer.datasets import Clip
-from trainer.extract import Crop, Extracted, encode
-from trainer.store import FolderStore, ShardStore, clear_scratch, scratch_of
+from trainer.extraction import crops
+from trainer.extraction.crops import read_crop
+from trainer.extraction.extract import Crop, Extracted, encode
+from trainer.extraction.store import FolderStore, ShardStore, clear_scratch, scratch_of
 
 AT = (0.0, 0.0, 1.0, 1.0)
 NAMES = ["plain", "with.dots.mp4", "naïve name", "x" * 160, "plain-00001"]

@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from swaps import clip, swap_graphs
 
-from trainer.swap_graph import cut, group_clips, lost, pool_groups, take_people, touch_blocks
+from trainer.splits.swap_graph import cut, group_clips, lost, pool_groups, take_people, touch_blocks
 
 EVENLY = (0.34, 0.33, 0.33)
 

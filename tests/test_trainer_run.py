@@ -15,13 +15,15 @@ from tiny_people import FOLDER, OTHERS, PEOPLE, write_people
 from awarenet.bundle import load_bundle
 from awarenet.pipeline import load_detector
 from awarenet.report import Report
-from awarenet.settings import Settings
-from trainer.crops import read_scene
-from trainer.leaks import leaks
+from awarenet.settings import Settings, load_settings
+from trainer.card import model_card
+from trainer.extraction.crops import read_scene
 from trainer.manifest import read_manifest
 from trainer.prepare import manifest_hash
 from trainer.run import STAGES, main
-from trainer.split_file import read_split
+from trainer.settings import TrainerSettings
+from trainer.splits.leaks import leaks
+from trainer.splits.split_file import read_split
 
 ROOT = Path(__file__).resolve().parent.parent
 PRESET = ROOT / "tests" / "tiny.toml"
@@ -169,6 +171,20 @@ def test_the_bundle_loads_and_says_what_it_was_made_of(run):
     assert "Congress" not in card
     assert "Nobody has described who is in this data" in card
     assert "{" not in card
+
+
+@pytest.mark.slow
+def test_the_card_says_how_people_were_split_and_what_crosses(run, monkeypatch):
+    settings = load_settings(PRESET, (), TrainerSettings)
+    parts = [json.loads((run / name).read_text("utf-8")) for name in ("fit.json", "metrics.json")]
+    card = model_card(settings, *parts)
+    assert "Split by the protocol `identity`" in card
+    assert "**It leaks.**" not in card
+    leaky = {"protocol": "frame", "split_warnings": "It leaks."}
+    monkeypatch.setattr("trainer.card.read_notes", lambda path: leaky)
+    card = model_card(settings, *parts)
+    assert "Split by the protocol `frame`" in card
+    assert "**It leaks.**" in card
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from trainer.fit import seeds
-from trainer.manifest import read_manifest
+from trainer.manifest import read_manifest, read_notes
 from trainer.metrics import Figure
 from trainer.prepare import manifest_hash
 from trainer.settings import TrainerSettings
@@ -38,8 +38,9 @@ A probability is an opinion, never a proof.
 
 {clips}
 
-Split by person before any fake was made (SHA-256 `{split}`): {split_counts} photographs. Both faces
-of a swap come from the same part. Kinds of fake: {kinds}; `{held_out}` was kept out of training.
+Split by the protocol `{protocol}` before a face was cut or a fake made (SHA-256 `{split}`):
+{split_counts} real crops. {split_warnings}Fakes made here: {kinds}, both faces of a swap from the
+same part; `{held_out}` was kept out of training.
 
 **Who is missing.** {missing}
 
@@ -87,7 +88,9 @@ UNTOLD = "Nobody has said in [card] sources what this is and what rights there a
 
 def model_card(settings: TrainerSettings, fitted: dict, metrics: dict) -> str:
     """Fill the card in with what was measured."""
-    rows = read_manifest(Path(settings.data.run) / "manifest.parquet")
+    manifest = Path(settings.data.run) / "manifest.parquet"
+    rows, notes = read_manifest(manifest), read_notes(manifest)
+    warnings = notes.get("split_warnings", "").splitlines()
     real = [row for row in rows if row.label == 0]
     own = [row for row in real if row.dataset not in settings.data.test_photos]
     parts = {part: sum(r.split == part for r in own) for part in ("train", "validation", "test")}
@@ -117,7 +120,9 @@ def model_card(settings: TrainerSettings, fitted: dict, metrics: dict) -> str:
         missing=settings.card.missing.strip(),
         data=data,
         clips=clips,
-        split=manifest_hash(Path(settings.data.run) / "manifest.parquet")[:16],
+        protocol=notes.get("protocol", "identity"),
+        split_warnings="".join(f"**{line}** " for line in warnings),
+        split=manifest_hash(manifest)[:16],
         split_counts=", ".join(f"{count} {part}" for part, count in parts.items()),
         kinds=", ".join(settings.forge.kinds),
         held_out=settings.forge.held_out,

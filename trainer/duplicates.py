@@ -21,7 +21,7 @@ from torch.nn import functional
 from awarenet.errors import AwareNetError
 from awarenet.settings import load_settings
 from awarenet.zoo import create_model, get_spec, preprocess
-from trainer.crops import read_scene
+from trainer.extraction.crops import read_scene
 from trainer.manifest import Row, read_manifest
 from trainer.prepare import prepare
 from trainer.settings import TrainerSettings

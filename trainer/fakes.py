@@ -15,11 +15,11 @@ import numpy as np
 
 from awarenet.errors import AwareNetError
 from trainer.atomic import written_whole
-from trainer.crops import read_scene
-from trainer.extract import encode
+from trainer.extraction.crops import read_scene
+from trainer.extraction.extract import encode
+from trainer.extraction.pool import run_here, run_in_pool
 from trainer.forge import describe, make_fake
 from trainer.manifest import Row
-from trainer.pool import run_here, run_in_pool
 from trainer.settings import ForgeSettings
 
 log = logging.getLogger(__name__)

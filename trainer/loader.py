@@ -14,7 +14,7 @@ import numpy as np
 
 from awarenet.errors import AwareNetError
 from trainer.augment import REGIMES, Regime, degrade, draw_degradation
-from trainer.crops import read_scene
+from trainer.extraction.crops import read_scene
 from trainer.manifest import Row
 
 

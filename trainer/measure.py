@@ -20,8 +20,8 @@ from awarenet.settings import Settings
 from trainer.atomic import read_json, write_json
 from trainer.augment import REGIMES, degrade, draw_degradation
 from trainer.clips import MadeClip
-from trainer.crops import read_scene
 from trainer.engine import load_member, member_logits
+from trainer.extraction.crops import read_scene
 from trainer.manifest import Row
 from trainer.metrics import log_odds
 from trainer.settings import TrainerSettings

@@ -14,19 +14,19 @@ from pathlib import Path
 from awarenet.errors import AwareNetError
 from trainer.atomic import write_json
 from trainer.augment import SCENE_MARGIN
-from trainer.extract import ExtractSettings
+from trainer.extraction.extract import ExtractSettings
+from trainer.extraction.journal import describe_failures, failures
+from trainer.extraction.spread import clips_hash, run
+from trainer.extraction.store import FolderStore, ShardStore
 from trainer.fakes import make_fakes
-from trainer.journal import describe_failures, failures
-from trainer.leaks import BY_DESIGN, check_leaks
-from trainer.manifest import Row, read_manifest, read_notes, write_manifest
-from trainer.near_copies import hash_crops
+from trainer.manifest import Row, iterate_manifest, read_manifest, read_notes, write_manifest
 from trainer.settings import TrainerSettings
 from trainer.sources import index_portraits, index_sets, refuse_namesakes
-from trainer.split_file import read_split, stored_split
 from trainer.splits import Split, frame_part
-from trainer.spread import clips_hash, run
+from trainer.splits.leaks import BY_DESIGN, check_leaks
+from trainer.splits.near_copies import hash_crops
+from trainer.splits.split_file import read_split, stored_split
 from trainer.stamps import content_hash, is_made
-from trainer.store import FolderStore, ShardStore
 
 log = logging.getLogger(__name__)
 
@@ -176,6 +176,6 @@ def _drop_copies(rows: Sequence[Row]) -> list[Row]:
 def _count(manifest: Path) -> dict[str, str]:
     """Part -> its crops, in words."""
     counts: dict[str, list[int]] = {}
-    for row in read_manifest(manifest):
+    for row in iterate_manifest(manifest):
         counts.setdefault(row.split, [0, 0])[row.label] += 1
     return {part: f"{real} real, {fake} fake" for part, (real, fake) in sorted(counts.items())}

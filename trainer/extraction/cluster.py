@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import TypeVar
 
 from awarenet.errors import AwareNetError, SettingsError
-from trainer.pool import AHEAD, TRIES, Died, Turns, become_worker
+from trainer.extraction.pool import AHEAD, TRIES, Died, Turns, become_worker
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")

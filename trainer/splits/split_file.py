@@ -12,8 +12,8 @@ from pathlib import Path
 from awarenet.errors import AwareNetError
 from trainer.atomic import read_json, write_json
 from trainer.datasets import Clip
-from trainer.dealing import LABELS
-from trainer.splits import Split, make_split
+from trainer.splits.dealing import LABELS
+from trainer.splits.protocols import Split, make_split
 
 FORMAT = "awarenet.split/1"
 FIELDS = tuple(field.name for field in fields(Split))

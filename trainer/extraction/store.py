@@ -1,7 +1,7 @@
 """Where crops are kept: a folder of images for one machine, or tar shards for many.
 
-`trainer.crops` reads both. An image is written under another name, in a folder that belongs to the
-run, and moved into place when it is whole.
+`crops` reads both. An image is written under another name, in a folder that belongs to the run, and
+moved into place when it is whole.
 
 A shard is a tar file as the webdataset library reads it: of each crop the image (`.jpg`, `.png`)
 and what is known of it (`.json`), under one key.
@@ -25,7 +25,7 @@ from urllib.parse import quote
 
 from awarenet.errors import AwareNetError, SettingsError
 from trainer.datasets import Clip
-from trainer.extract import Crop, Extracted, ExtractSettings, extract_clip
+from trainer.extraction.extract import Crop, Extracted, ExtractSettings, extract_clip
 
 CROPS, SHARDS = "crops", "shards"  # folders beside the manifest
 PART = ".part"  # ends the name of what is not whole yet

@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from awarenet.errors import AwareNetError, SettingsError
-from trainer.cluster import run_on_ray
 from trainer.datasets import Clip
-from trainer.extract import Extracted, ExtractSettings
-from trainer.journal import Journal, Journals, claim
+from trainer.extraction.cluster import run_on_ray
+from trainer.extraction.extract import Extracted, ExtractSettings
+from trainer.extraction.journal import Journal, Journals, claim
+from trainer.extraction.pool import Died, run_here, run_in_pool
+from trainer.extraction.store import Batch, Cut, FolderStore, ShardStore, clear_scratch, scratch_of
 from trainer.manifest import Row, write_rows
-from trainer.pool import Died, run_here, run_in_pool
 from trainer.splits import split_hash
-from trainer.store import Batch, Cut, FolderStore, ShardStore, clear_scratch, scratch_of
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from trainer.atomic import written_whole
-from trainer.crops import read_crop
+from trainer.extraction.crops import read_crop
 
 SIDE = 24  # bits; frequencies across and down
 WORDS = SIDE * SIDE // 64  # of 64 bits, that a hash fills

@@ -19,7 +19,7 @@ from awarenet.errors import AwareNetError, MediaError, SettingsError
 from awarenet.faces import Face, FaceFinder, create_face_finder, crop_face
 from awarenet.settings import FaceSettings, LimitSettings
 from trainer.datasets import Clip
-from trainer.frames import Mask, Sample, read_frames, read_still
+from trainer.extraction.frames import Mask, Sample, read_frames, read_still
 from trainer.landmarks import find_landmarks
 
 SUFFIXES = {"jpeg": ".jpg", "png": ".png"}  # of `ExtractSettings.format`

@@ -11,7 +11,14 @@ from functools import partial
 import numpy as np
 
 from trainer.datasets import Clip
-from trainer.swap_graph import cut, group_clips, keys_of, pool_groups, take_people, touch_blocks
+from trainer.splits.swap_graph import (
+    cut,
+    group_clips,
+    keys_of,
+    pool_groups,
+    take_people,
+    touch_blocks,
+)
 
 PARTS = ("train", "validation", "test")
 LABELS = ("real", "fake")

@@ -1,6 +1,6 @@
 """Cut data into train, validation and test, and say honestly what is in two of them.
 
-Four protocols, all made before any frame is cut out and stored with a hash (`trainer.split_file`):
+Four protocols, all made before any frame is cut out and stored with a hash (`split_file`):
 
 - `identity`: nobody, and no source clip, is in two parts. What ours are trained and judged on.
 - `official`: the parts that a data set's authors published; what crosses them is measured.
@@ -20,7 +20,7 @@ import numpy as np
 
 from awarenet.errors import AwareNetError, SettingsError
 from trainer.datasets import Clip
-from trainer.dealing import (
+from trainer.splits.dealing import (
     PARTS,
     SPILL,
     Dealt,
@@ -30,7 +30,7 @@ from trainer.dealing import (
     deal_people,
     take_fraction,
 )
-from trainer.swap_graph import group_clips, pool_groups
+from trainer.splits.swap_graph import group_clips, pool_groups
 
 PROTOCOLS = ("identity", "official", "video", "frame")
 FRAME_WARNING = (
@@ -173,7 +173,7 @@ def split_hash(split: Mapping[str, str]) -> str:
 
 def _checked(shares: Sequence[float]) -> tuple[float, ...]:
     if len(shares) != len(PARTS) or abs(sum(shares) - 1) > 1e-6 or min(shares) < 0:
-        raise SettingsError(f"[prepare] split: {shares} given, three shares that sum to 1 expected")
+        raise SettingsError(f"[split] shares: {shares} given, three shares that sum to 1 expected")
     return tuple(float(share) for share in shares)
 
 

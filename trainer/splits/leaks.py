@@ -15,8 +15,8 @@ from typing import Protocol
 import numpy as np
 
 from awarenet.errors import AwareNetError
-from trainer.dealing import PARTS
-from trainer.near_copies import NEAR, near_pairs
+from trainer.splits.dealing import PARTS
+from trainer.splits.near_copies import NEAR, near_pairs
 
 PLURALS = {
     "clip": "clips",
@@ -86,7 +86,7 @@ def find_leaks(
 
     Args:
         rows: Of the manifest.
-        hashes: (N, 9) uint64 of `trainer.near_copies.hash_crops`, to look for near copies too.
+        hashes: (N, 9) uint64 of `near_copies.hash_crops`, to look for near copies too.
         threshold: Bits in which these may differ.
     """
     found = []

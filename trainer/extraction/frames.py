@@ -6,7 +6,6 @@ the way for cuts and hashes the file, which no crop needs and which costs as muc
 
 from __future__ import annotations
 
-import gc
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +15,11 @@ import cv2
 import numpy as np
 
 from awarenet.errors import MediaError
-from awarenet.media import IMAGE_SUFFIXES, Clip, Deadline
+from awarenet.media import IMAGE_SUFFIXES, Clip, Deadline, check_file
 from awarenet.settings import LimitSettings
-from awarenet.video import TICK_S, spread
+from awarenet.video import pick_frames
 
-FREE_EVERY = 16  # frames; PyAV ties each to its side data in a ring, which only `gc` takes apart
+ONE_THREAD = 1  # decodes a clip: there is a process for every core already
 STILL_SUFFIXES = {*IMAGE_SUFFIXES, ".pgm", ".ppm", ".tif", ".tiff"}
 
 
@@ -44,37 +43,18 @@ def read_frames(path: Path, count: int, limits: LimitSettings) -> Iterator[Sampl
     Raises:
         MediaError: As `sample_frames`, or the file is missing, empty or too large.
     """
-    _check_file(path, limits)
+    check_file(path, limits)
     if path.suffix.lower() in STILL_SUFFIXES:
         yield Sample(0, 0.0, read_still(path, limits))
         return
     deadline = Deadline(path.name, limits.deadline_s)
     with Clip(path, limits, deadline) as clip:
         times, stamped = clip.timestamps()
-    wanted, given, last = spread(times, count), 0, None
-    gc.collect()  # the frames of the clip before this one
-    with _opened(path, limits, deadline) as clip:
-        for index, frame in enumerate(clip.frames()):
-            time_s = clip.seconds(frame) if stamped else None
-            if time_s is None:
-                time_s = float(times[min(index, len(times) - 1)])
-            last = index, time_s, frame
-            if time_s < wanted[given] - TICK_S:
-                continue
-            given = int(np.searchsorted(wanted, time_s + TICK_S, side="right"))
+    with Clip(path, limits, deadline, ONE_THREAD) as clip:
+        for index, time_s, frame, _ in pick_frames(clip, times, stamped, count):
             image = clip.upright(frame)
             with deadline.paused():
                 yield Sample(index, time_s, image)
-            if given % FREE_EVERY == 0:
-                gc.collect()
-            if given == len(wanted):
-                return
-        if last is None:
-            raise MediaError(
-                "unreadable", f"cannot read {path.name}: no frame could be decoded ({clip.codec})"
-            )
-        if given == 0:  # it broke off before the first sample
-            yield Sample(*last[:2], clip.upright(last[2]))
 
 
 def read_still(path: Path, limits: LimitSettings) -> np.ndarray:
@@ -102,9 +82,9 @@ class Mask:
     """
 
     def __init__(self, path: Path, limits: LimitSettings):
-        _check_file(path, limits)
+        check_file(path, limits)
         # no clock: most of the time between two frames is the caller's; each packet has its own
-        self._clip = _opened(path, limits, Deadline(path.name, math.inf))
+        self._clip = Clip(path, limits, Deadline(path.name, math.inf), ONE_THREAD)
         self._frames = enumerate(self._clip.frames())
 
     def __enter__(self) -> Mask:
@@ -119,24 +99,3 @@ class Mask:
             if number == index:
                 return self._clip.upright(frame).mean(axis=2, dtype=np.float32) / 255
         return None
-
-
-def _opened(path: Path, limits: LimitSettings, deadline: Deadline) -> Clip:
-    """Open a clip to be decoded by one thread: there is a process for every core already."""
-    clip = Clip(path, limits, deadline)
-    clip._stream.codec_context.thread_count = 1
-    return clip
-
-
-def _check_file(path: Path, limits: LimitSettings) -> None:
-    if not path.is_file():
-        raise MediaError("unreadable", f"cannot open {path.name}: there is no such file")
-    size = path.stat().st_size
-    if size == 0:
-        raise MediaError("unreadable", f"cannot open {path.name}: the file is empty")
-    if size > limits.max_bytes:
-        raise MediaError(
-            "too_large",
-            f"{path.name} has {size:,} bytes, at most {limits.max_bytes:,} are read; "
-            "raise limits.max_bytes",
-        )

@@ -24,7 +24,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from awarenet.errors import AwareNetError
-from trainer.extract import Crop, Extracted
+from trainer.extraction.extract import Crop, Extracted
 from trainer.stamps import difference
 
 try:
