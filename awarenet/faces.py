@@ -11,11 +11,11 @@ RGB comes in; the BGR that both networks were trained on stays inside this file.
 from __future__ import annotations
 
 import functools
+import multiprocessing
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
@@ -23,6 +23,9 @@ import numpy as np
 from awarenet.errors import SettingsError
 from awarenet.hashing import hash_file
 from awarenet.settings import FaceSettings
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in px of the frame; may reach past it
 
@@ -69,13 +72,8 @@ class RetinaFaceMobileNet:
     def __init__(self, settings: FaceSettings):
         path = WEIGHTS / "retinaface-mobilenet.onnx"
         _check_hash(path, MOBILENET_SHA256)
-        onnxruntime = _import_onnxruntime()
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = 1  # small frames: more threads only get in each other's way
-        self._session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        # small frames: more threads only get in each other's way
+        self._session = _open_session(path, threads=1)
         self._settings = settings
 
     def find(self, image: np.ndarray) -> list[Face]:
@@ -138,9 +136,9 @@ class RetinaFaceResNet50:
         _check_hash(path, settings.detector_sha256)
         os.environ.setdefault("DEEPFACE_BACKEND_ENGINE", "onnx")
         os.environ.setdefault("RETINAFACE_LOG_LEVEL", "40")
-        import onnxruntime
-
-        self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        # a worker has siblings on the other cores; 0: all of them
+        alone = multiprocessing.parent_process() is None
+        self._session = _open_session(path, threads=0 if alone else 1)
         self._settings = settings
 
     def _network(self, tensor: np.ndarray) -> list[np.ndarray]:
@@ -230,12 +228,15 @@ def crop_face(image: np.ndarray, box: Box, *, margin: float, side: int) -> np.nd
     return cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA)
 
 
-def _import_onnxruntime() -> ModuleType:
-    """Late, as it is slow to import; without the identifier file that it else leaves in /tmp."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+def _open_session(path: Path, *, threads: int) -> InferenceSession:
+    """Load a detector's graph for the CPU; the package late, as it is slow to import."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else an identifier file stays in /tmp
     import onnxruntime
 
-    return onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def _shrink(image: np.ndarray, long_side: int) -> tuple[np.ndarray, float]:

@@ -40,7 +40,7 @@ def test_a_fake_knows_both_people_its_source_and_its_mask(tmp_path):
     assert fake.source_clip == "faceforensics-c23-youtube-071"
     assert fake.path == root / "manipulated_sequences/FaceSwap/c23/videos/071_054.mp4"
     assert fake.mask == root / "manipulated_sequences/FaceSwap/masks/videos/071_054.mp4"
-    assert (fake.method, fake.variant, fake.part) == ("FaceSwap", "c23", "train")
+    assert (fake.method, fake.compression, fake.part) == ("FaceSwap", "c23", "train")
     real = clips[fake.source_clip]
     assert (real.identities, real.source_clip, real.mask) == (("ffpp:071",), real.name, None)
 
@@ -60,17 +60,17 @@ def test_a_method_without_masks_has_none(tmp_path):
 
 def test_only_the_compressions_asked_for_are_listed(tmp_path):
     root = miniatures.faceforensics(tmp_path, compressions=("raw", "c23", "c40"), pairs=1)
-    assert {clip.variant for clip in index_faceforensics(root)} == {"c23"}
+    assert {clip.compression for clip in index_faceforensics(root)} == {"c23"}
     both = index_faceforensics(root, compressions=["c0", "c40"])
-    assert Counter(clip.variant for clip in both) == {"raw": 36, "c40": 36}
+    assert Counter(clip.compression for clip in both) == {"raw": 36, "c40": 36}
     assert len({clip.name for clip in both}) == len(both)
-    assert {clip.source_clip.split("-")[1] for clip in both if clip.variant == "raw"} == {"raw"}
+    assert {clip.source_clip.split("-")[1] for clip in both if clip.compression == "raw"} == {"raw"}
 
 
 def test_c0_is_raw(tmp_path):
     root = miniatures.faceforensics(tmp_path, compressions=("c0",), pairs=1)
     clips = index_faceforensics(root, compressions="raw")
-    assert {clip.variant for clip in clips} == {"raw"}
+    assert {clip.compression for clip in clips} == {"raw"}
 
 
 def test_the_compression_that_is_there_is_named(tmp_path):
@@ -105,7 +105,7 @@ def test_a_flat_copy_says_its_compression_by_its_name(tmp_path):
         "faceforensics-c23-youtube-071",
     ]
     plain = shutil.move(root, tmp_path / "ff")
-    assert [(clip.name, clip.variant) for clip in index_faceforensics(plain)] == [
+    assert [(clip.name, clip.compression) for clip in index_faceforensics(plain)] == [
         ("faceforensics-Deepfakes-071_054", ""),
         ("faceforensics-youtube-071", ""),
     ]

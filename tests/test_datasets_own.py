@@ -197,11 +197,11 @@ def test_names_are_unique_over_all_data_sets(tmp_path):
     assert all(clip.identities and clip.source_clip for clip in clips)
 
 
-def counted(method: str, part: str, count: int, dataset: str = "dfd", variant: str = "c23"):
+def counted(method: str, part: str, count: int, dataset: str = "dfd", compression: str = "c23"):
     label = int(method != "real")
     return [
         Clip(Path(), f"{method}-{part}-{n}", dataset, label, method, ("x",), "", part,
-             variant=variant) for n in range(count)
+             compression=compression) for n in range(count)
     ]  # fmt: skip
 
 

@@ -27,7 +27,7 @@ MADE_OF = {"settings": {"side": 256, "margin": 0.25}, "split": "aa"}
 def crop(frame: int, *, mesh: np.ndarray | None = None) -> Crop:
     box, landmarks = (0.1, 0.2, 100.5, 1 / 3), tuple(float(v) for v in range(10))
     path = f"crops/train/0f/a-{frame:05d}.jpg"
-    return Crop(frame, 0, frame / 30, box, landmarks, mesh, f"{frame:064x}", path=path)
+    return Crop(frame, 0, frame / 30, box, landmarks, mesh, f"{frame:064x}", 80.0, path=path)
 
 
 DONE = [
@@ -200,7 +200,7 @@ def test_any_names_numbers_and_messages_survive(tmp_path_factory, entries):
     done = [
         Extracted(
             name,
-            tuple(Crop(frame, 0, at, (at,) * 4, (), None, "0", path="p") for frame, at in crops),
+            tuple(Crop(i, 0, at, (at,) * 4, (), None, "0", 80.0, path="p") for i, at in crops),
             "" if crops else "error",
             "" if crops else detail,
         )

@@ -38,7 +38,7 @@ def picture(seed: int) -> np.ndarray:
 def crop(frame: int, *, face: int = 0, seed: int | None = None, form: str = "png") -> Crop:
     data = encode(picture(frame if seed is None else seed), form)
     suffix = {"png": ".png", "jpeg": ".jpg"}[form]
-    return Crop(frame, face, frame / 25, AT, (), None, f"{frame:064x}", data, suffix)
+    return Crop(frame, face, frame / 25, AT, (), None, f"{frame:064x}", 80.0, data, suffix)
 
 
 def clip(name: str, label: int = 0) -> Clip:

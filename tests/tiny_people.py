@@ -115,6 +115,8 @@ def row(
         source_clip=source or clip,
         split=split,
         sha256=f"{clip:0>64}",
+        compression="",
+        face_px=32.0,
     )
 
 

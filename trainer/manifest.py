@@ -43,6 +43,8 @@ class Row:
     source_clip: str
     split: str
     sha256: str  # of the pixels of the crop before it was encoded
+    compression: str  # of the data set: raw, c23, c40; "" where it comes in one
+    face_px: float  # longer side of the face in the frame that it was cut out of
 
 
 SCHEMA = pa.schema(
@@ -61,6 +63,8 @@ SCHEMA = pa.schema(
         ("source_clip", pa.string()),
         ("split", pa.string()),
         ("sha256", pa.string()),
+        ("compression", pa.string()),
+        ("face_px", pa.float32()),
     ]
 )
 

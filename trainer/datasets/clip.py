@@ -33,7 +33,7 @@ class Clip:
     part: str = ""  # train, validation or test where the data set itself says so
     mask: Path | None = None  # clip of the manipulated region, white where manipulated
     pictures: tuple[Path, ...] = ()  # faces cut out earlier, in order of time
-    variant: str = ""  # compression, where the data set comes in several: raw, c23, c40
+    compression: str = ""  # where the data set comes in several: raw, c23, c40
 
 
 def safe_name(text: str) -> str:

@@ -26,11 +26,11 @@ def count_table(clips: Sequence[Clip], published: Mapping[str, int] | None = Non
     """
     groups: dict[tuple[str, str], list[Clip]] = {}
     for clip in clips:
-        groups.setdefault((clip.dataset, clip.variant), []).append(clip)
+        groups.setdefault((clip.dataset, clip.compression), []).append(clip)
     tables = []
-    for (dataset, variant), members in sorted(groups.items()):
+    for (dataset, compression), members in sorted(groups.items()):
         known = DATASETS[dataset].published if dataset in DATASETS else {}
-        title = f"{dataset} {variant}".strip()
+        title = f"{dataset} {compression}".strip()
         tables.append(_table(title, members, known if published is None else published))
     return "\n\n".join(tables)
 

@@ -21,7 +21,12 @@ log = logging.getLogger(__name__)
 
 FAMILIES = {"faceforensics": "ffpp", "dfd": "dfd"}  # as in trainer.datasets.stems
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures")
-COMPRESSIONS = {"raw": "raw", "c0": "raw", "c23": "c23", "c40": "c40"}  # as asked for -> variant
+COMPRESSIONS = {
+    "raw": "raw",
+    "c0": "raw",
+    "c23": "c23",
+    "c40": "c40",
+}  # as asked for -> ours
 LAYOUT = "original_sequences/youtube/c23/videos and manipulated_sequences/<method>/c23/videos"
 DFD_LAYOUT = (
     "original_sequences/actors/c23/videos and manipulated_sequences/DeepFakeDetection/c23/videos"
@@ -109,14 +114,14 @@ def _read(
         left_out: Of the data set; takes what is not called like its clips.
     """
     dataset = left_out.dataset
-    wanted = _variants(dataset, compressions)
+    wanted = _compressions(dataset, compressions)
     clips: list[Clip] = []
     seen: set[str] = set()
     for method, folder in ((m, folder) for m, found in folders.items() for folder in found):
         masks = {} if method == "real" else _masks(folder, left_out)
-        for variant, stem, path in _files(folder, root, left_out):
-            seen.add(variant)
-            if variant and variant not in wanted:
+        for compression, stem, path in _files(folder, root, left_out):
+            seen.add(compression)
+            if compression and compression not in wanted:
                 continue
             said = recognize(stem)
             if (
@@ -126,13 +131,13 @@ def _read(
             ):
                 left_out.add("clips whose names say nothing", path.name)
                 continue
-            prefix = f"{dataset}-{variant}" if variant else dataset
+            prefix = f"{dataset}-{compression}" if compression else dataset
             source = safe_name(f"{prefix}-{said.folder}-{said.source}")
             name = safe_name(f"{prefix}-{method}-{stem}") if said.label else source
             clips.append(
                 Clip(
                     path, name, dataset, said.label, method, said.identities, source,
-                    part=parts.get(stem, ""), mask=masks.get(stem), variant=variant,
+                    part=parts.get(stem, ""), mask=masks.get(stem), compression=compression,
                 )
             )  # fmt: skip
     if seen and not clips and not seen & {*wanted, ""}:
@@ -144,7 +149,7 @@ def _read(
     return clips
 
 
-def _variants(dataset: str, compressions: Sequence[str]) -> list[str]:
+def _compressions(dataset: str, compressions: Sequence[str]) -> list[str]:
     """Check what was asked for."""
     asked = [compressions] if isinstance(compressions, str) else list(compressions)
     if not asked or (unknown := [name for name in asked if name not in COMPRESSIONS]):
@@ -156,15 +161,15 @@ def _variants(dataset: str, compressions: Sequence[str]) -> list[str]:
 
 
 def _files(folder: Folder, root: Folder, left_out: LeftOut) -> Iterator[tuple[str, str, Path]]:
-    """(variant, stem, path) of the clips below a folder like `youtube` or `Deepfakes`.
+    """(compression, stem, path) of the clips below a folder like `youtube` or `Deepfakes`.
 
     Where there is no folder of a compression, the root's own name may say it.
     """
     by_compression = folder.children(*COMPRESSIONS)
     for child in by_compression:
-        variant = COMPRESSIONS[key(child.path.name)]
+        compression = COMPRESSIONS[key(child.path.name)]
         for stem, path in child.videos(left_out).items():
-            yield variant, stem, path
+            yield compression, stem, path
     if not by_compression:
         said = re.search(r"(?:^|[\W_])(c0|raw|c23|c40)(?:[\W_]|$)", root.path.name.lower())
         for stem, path in folder.videos(left_out).items():

@@ -81,6 +81,7 @@ class Crop:
     landmarks: tuple[float, ...]
     mesh: np.ndarray | None = field(compare=False, repr=False)
     sha256: str  # of the pixels before they were encoded
+    face_px: float  # longer side of the face in its frame
     data: bytes = field(default=b"", repr=False)
     suffix: str = ""
     path: str = ""
@@ -210,7 +211,7 @@ def _cut(sample: Sample, face: Face, number: int, settings: ExtractSettings) -> 
         image, sample.index, number, sample.time_s,
         tuple(to_crop(np.array(face.box).reshape(2, 2)).ravel().tolist()),
         tuple(to_crop(face.landmarks).ravel().tolist()),
-        mesh, settings,
+        mesh, round(face.side_px, 1), settings,
     )  # fmt: skip
 
 
@@ -225,7 +226,9 @@ def _from_pictures(clip: Clip, settings: ExtractSettings) -> Extracted:
         image = crop_face(picture, (0, 0, width, height), margin=0, side=settings.side)
         half = np.array([width, height]) / max(width, height) / (1 + 2 * PICTURE_MARGIN) / 2
         corners = np.concatenate([0.5 - half, 0.5 + half]) * settings.side
-        crops.append(_crop(image, number, 0, 0.0, tuple(corners.tolist()), (), None, settings))
+        face_px = round(max(width, height) / (1 + 2 * PICTURE_MARGIN), 1)
+        box = tuple(corners.tolist())
+        crops.append(_crop(image, number, 0, 0.0, box, (), None, face_px, settings))
     return Extracted(clip.name, tuple(crops))
 
 
@@ -237,11 +240,13 @@ def _crop(
     box: tuple[float, ...],
     landmarks: tuple[float, ...],
     mesh: np.ndarray | None,
+    face_px: float,
     settings: ExtractSettings,
 ) -> Crop:
     digest = hashlib.sha256(np.ascontiguousarray(image)).hexdigest()
     data = encode(image, settings.format)
-    return Crop(frame, face, time_s, box, landmarks, mesh, digest, data, SUFFIXES[settings.format])
+    suffix = SUFFIXES[settings.format]
+    return Crop(frame, face, time_s, box, landmarks, mesh, digest, face_px, data, suffix)
 
 
 @functools.lru_cache(maxsize=1)

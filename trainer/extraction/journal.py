@@ -34,7 +34,7 @@ except ImportError:  # Windows: two runs at once are not told apart there
 
 log = logging.getLogger(__name__)
 
-FORMAT = "awarenet.journal/1"
+FORMAT = "awarenet.journal/2"
 PATTERN = "journal*.jsonl"
 
 
@@ -263,6 +263,7 @@ def _to_line(done: Extracted) -> bytes:
                 "box": crop.box,
                 "landmarks": crop.landmarks,
                 "sha256": crop.sha256,
+                "face_px": crop.face_px,
                 **({} if crop.mesh is None else {"mesh": _to_text(crop.mesh)}),
             }
             for crop in done.crops

@@ -156,6 +156,8 @@ def iterate_rows(
                 source_clip=clip.source_clip,
                 split=part_of_frame(clip.name, crop.frame) if part_of_frame else parts[clip.name],
                 sha256=crop.sha256,
+                compression=clip.compression,
+                face_px=crop.face_px,
             )
 
 
@@ -163,7 +165,7 @@ def clips_hash(clips: Iterable[Clip]) -> str:
     """SHA-256 of what a data set's index says of clips; where they lie on disk does not matter."""
     records = sorted(
         (c.name, c.label, c.method, c.dataset, list(c.identities), c.source_clip, bool(c.mask),
-         len(c.pictures))
+         len(c.pictures), c.compression)
         for c in clips
     )  # fmt: skip
     return hashlib.sha256(json.dumps(records).encode()).hexdigest()

@@ -207,6 +207,8 @@ def _about(clip: Clip, crop: Crop) -> dict[str, object]:
         "identities": clip.identities,
         "source_clip": clip.source_clip,
         "sha256": crop.sha256,
+        "compression": clip.compression,
+        "face_px": crop.face_px,
     }
 
 
