@@ -65,7 +65,7 @@ def test_a_crop_is_the_face_with_its_margin_and_nothing_is_lost_in_a_png(pair):
         assert (crop.frame, crop.time_s, crop.suffix) == (frame.index, frame.time_s, ".png")
         width, height = crop.box[2] - crop.box[0], crop.box[3] - crop.box[1]
         assert max(width, height) == pytest.approx(96 / 2)  # a margin of 0.5 on both sides
-        assert crop.face_px == pytest.approx(face.side_px, abs=0.1)  # in the frame, before it was scaled
+        assert crop.face_px == pytest.approx(face.side_px, abs=0.1)
         assert np.mean([crop.box[0], crop.box[2]]) == pytest.approx(48)
         assert np.mean([crop.box[1], crop.box[3]]) == pytest.approx(48)
         eyes = np.array(crop.landmarks).reshape(5, 2)[:2]
