@@ -43,7 +43,7 @@ from awarenet.combine import COMBINERS, Mean, create_combiner
 from awarenet.ensemble import Ensemble
 from awarenet.errors import BundleError
 from awarenet.hashing import hash_file
-from awarenet.zoo import create_model
+from awarenet.zoo import Spec, adapt_spec, create_model, get_spec
 
 _DTYPES = {"float16": torch.float16, "float32": torch.float32}
 _STORED = {"F16", "BF16", "F32"}  # safetensors' names of what a weight may be stored as
@@ -121,12 +121,15 @@ def save_bundle(
             members = []
             for index, network in enumerate(networks):
                 place = temporary / f"{family}-{index}"
-                side = ensemble.sides[family]
-                sha256 = _write_member(place, network, family, side, _DTYPES[dtype])
+                spec = ensemble.specs[family]
+                sha256 = _write_member(place, network, family, spec, _DTYPES[dtype])
                 seed = seeds[family][index]
                 members.append(parts.Member(folder=place.name, sha256=sha256, seed=seed))
-                logits.append(_logits_of(place / WEIGHTS_FILE, family, side, crops))
-            families.append(parts.Family(name=family, side=side, members=tuple(members)))
+                logits.append(_logits_of(place / WEIGHTS_FILE, family, spec, crops))
+            own = adapt_spec(get_spec(family), side=spec.side)
+            normalization = "own" if spec == own else "imagenet"
+            described = {"name": family, "side": spec.side, "normalization": normalization}
+            families.append(parts.Family(**described, members=tuple(members)))
         golden = torch.cat(logits, dim=1).view(len(crops), len(families), -1)  # (n, F, K)
         save_file({"crops": crops, "logits": golden.contiguous()}, temporary / GOLDEN_FILE)
         combiner = next(key for key, kind in COMBINERS.items() if type(ensemble.combiner) is kind)
@@ -179,7 +182,7 @@ def load_bundle(source: str | Path) -> Bundle:
     ensemble = Ensemble(
         members,
         create_combiner(config.combiner.name, config.shares),
-        {family.name: family.side for family in config.families},
+        {family.name: family.spec for family in config.families},
     )
     ensemble.eval().requires_grad_(False)
     _check_golden(folder, config, ensemble)
@@ -188,7 +191,7 @@ def load_bundle(source: str | Path) -> Bundle:
 
 
 def _write_member(
-    place: Path, network: nn.Module, family: str, side: int, dtype: torch.dtype
+    place: Path, network: nn.Module, family: str, spec: Spec, dtype: torch.dtype
 ) -> str:
     """Write one network's folder; return the hash of its weights."""
     stored = {}
@@ -201,7 +204,7 @@ def _write_member(
         stored[key] = tensor
     place.mkdir()
     save_file(stored, place / WEIGHTS_FILE, metadata={"format": "pt"})
-    described = parts.member_config(network, family, side)
+    described = parts.member_config(network, family, spec)
     (place / CONFIG_FILE).write_text(json.dumps(described, indent=2) + "\n", "utf-8")
     return hash_file(place / WEIGHTS_FILE)
 
@@ -215,7 +218,7 @@ def _read_member(folder: BundleFolder, family: parts.Family, member: parts.Membe
         found = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} is not JSON: {error}; get the bundle anew") from error
-    expected = parts.member_config(network, family.name, family.side)
+    expected = parts.member_config(network, family.name, family.spec)
     if difference := parts.first_difference(found, expected):
         raise BundleError(f"{path}: {difference} for {family.name}; get the bundle anew")
     weights = folder.file(member.folder, WEIGHTS_FILE)
@@ -250,12 +253,12 @@ def _fill(network: nn.Module, path: Path) -> None:
         raise BundleError(f"{path} is not a safetensors file: {error}; get it anew") from error
 
 
-def _logits_of(weights: Path, family: str, side: int, crops: Tensor) -> Tensor:
+def _logits_of(weights: Path, family: str, spec: Spec, crops: Tensor) -> Tensor:
     """Score crops with a stored network, (n, 1)."""
     with torch.random.fork_rng(devices=[]):
         network = create_model(family)
     _fill(network, weights)
-    alone = Ensemble({family: [network]}, Mean(1), {family: side}).eval()
+    alone = Ensemble({family: [network]}, Mean(1), {family: spec}).eval()
     with torch.no_grad():
         return alone(crops)[:, 0]
 

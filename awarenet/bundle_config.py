@@ -13,7 +13,7 @@ from torch import nn
 
 from awarenet.combine import create_combiner
 from awarenet.errors import SettingsError
-from awarenet.zoo import Spec, get_spec
+from awarenet.zoo import Spec, adapt_spec, get_spec
 
 FORMAT = "awarenet.bundle/1"
 CONFIG_FILE = "config.json"
@@ -46,7 +46,13 @@ class Family(_Part):
 
     name: str  # in zoo.SPECS
     side: int = Field(ge=32, le=1024)  # of the input, px
+    normalization: Literal["own", "imagenet"] = "own"  # as zoo.adapt_spec takes it
     members: tuple[Member, ...] = Field(min_length=1, max_length=32)
+
+    @property
+    def spec(self) -> Spec:
+        """How its members are fed."""
+        return adapt_spec(get_spec(self.name), side=self.side, normalization=self.normalization)
 
 
 class Combiner(_Part):
@@ -145,19 +151,18 @@ class BundleConfig(_Part):
         return [self.combiner.weights[family.name] for family in self.families]
 
 
-def member_config(network: nn.Module, family: str, side: int) -> dict[str, JsonValue]:
+def member_config(network: nn.Module, family: str, spec: Spec) -> dict[str, JsonValue]:
     """Describe a member as timm does, so that plain timm can load a whole network.
 
     Args:
         network: As `create_model(family)` builds it.
         family: A name in `zoo.SPECS`.
-        side: Of the input, px.
+        spec: How it is fed.
 
     Returns:
-        What its config.json holds. It depends on the spec and the side alone, so a bundle's
-        can be compared with it.
+        What its config.json holds. It depends on the spec alone, so a bundle's can be compared
+        with it.
     """
-    spec: Spec = get_spec(family)
     classifier = "fc" if "fc.weight" in network.state_dict() else "classifier"
     return {
         "architecture": spec.timm_name.partition(".")[0],
@@ -165,7 +170,7 @@ def member_config(network: nn.Module, family: str, side: int) -> dict[str, JsonV
         "num_features": network.num_features,
         "pretrained_cfg": {
             "num_classes": 1,
-            "input_size": [3, side, side],
+            "input_size": [3, spec.side, spec.side],
             "fixed_input_size": False,
             "interpolation": "bilinear",
             "crop_pct": 1.0,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from awarenet.combine import Mean, TwoTier
-from awarenet.zoo import get_spec, preprocess
+from awarenet.zoo import Spec, get_spec, preprocess
 
 
 class Ensemble(nn.Module):
@@ -21,14 +21,14 @@ class Ensemble(nn.Module):
         self,
         members: Mapping[str, Sequence[nn.Module]],
         combiner: TwoTier | Mean,
-        sides: Mapping[str, int] | None = None,
+        specs: Mapping[str, Spec] | None = None,
     ):
         """Put networks together.
 
         Args:
             members: By family, a name in `zoo.SPECS`; every family has the same number.
             combiner: For as many families.
-            sides: Input side of a family in px, where it is not its spec's.
+            specs: How a family is fed, where that is not as its own spec says.
 
         Raises:
             ValueError: No members, families of unequal size, or a combiner for another number.
@@ -42,12 +42,9 @@ class Ensemble(nn.Module):
             raise ValueError(
                 f"the combiner weighs {len(combiner.weights)} families; there are {len(counts)}"
             )
-        self._specs = {family: get_spec(family) for family in counts}
+        self.specs: dict[str, Spec] = {f: (specs or {}).get(f, get_spec(f)) for f in counts}
         self.families: tuple[str, ...] = tuple(counts)
         self.members_per_family: int = next(iter(counts.values()))
-        self.sides = {
-            family: (sides or {}).get(family, spec.side) for family, spec in self._specs.items()
-        }
         self.members = nn.ModuleDict(
             {family: nn.ModuleList(networks) for family, networks in members.items()}
         )
@@ -64,7 +61,7 @@ class Ensemble(nn.Module):
         Returns:
             (B, 3, side, side) float32, normalized, channels last in memory.
         """
-        images = preprocess(crops, self._specs[family], self.sides[family])
+        images = preprocess(crops, self.specs[family])
         return images.contiguous(memory_format=torch.channels_last)
 
     def forward(self, crops: Tensor) -> Tensor:

@@ -28,16 +28,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_FILE = ROOT / "settings.toml"
 ENVIRONMENT_PREFIX = "AWARENET_"  # AWARENET_FACES__MIN_SCORE=0.7 sets [faces] min_score
 TRAINER_SECTIONS = (
-    "data",
-    "split",
-    "prepare",
-    "forge",
-    "train",
-    "ensemble",
-    "evaluate",
-    "card",
-    "push",
-)
+    "data", "split", "prepare", "forge", "grid", "augment", "train", "ensemble", "evaluate",
+    "card", "track", "push",
+)  # fmt: skip
 
 
 class Section(BaseModel):

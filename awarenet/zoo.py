@@ -10,7 +10,7 @@ Shapes: B crops, S side of a crop in px, side: of the network's input in px.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import timm
@@ -25,6 +25,7 @@ Triple = tuple[float, float, float]
 
 _IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
 _IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
+NORMALIZATIONS = ("own", "imagenet")
 _HALF: Triple = (0.5, 0.5, 0.5)  # maps 0..1 to -1..1; the lite nets' own (x-127)/128 within 0.01
 
 
@@ -97,6 +98,27 @@ def get_spec(name: str) -> Spec:
     return SPECS[name]
 
 
+def adapt_spec(spec: Spec, *, side: int = 0, normalization: str = "own") -> Spec:
+    """Say how a network is fed where that differs from its own spec.
+
+    Args:
+        spec: The network's own.
+        side: Of the input, px; 0: its own.
+        normalization: "own" or "imagenet", the mean and deviation that most networks take.
+
+    Raises:
+        SettingsError: Another normalization.
+    """
+    if normalization not in NORMALIZATIONS:
+        raise SettingsError(
+            f"normalization {normalization!r}; there are {', '.join(NORMALIZATIONS)}"
+        )
+    fed = replace(spec, side=side or spec.side)
+    if normalization == "own":
+        return fed
+    return replace(fed, mean=_IMAGENET_MEAN, std=_IMAGENET_STD)
+
+
 def create_model(name: str, *, pretrained: bool = False, dropout: float = 0.0) -> nn.Module:
     """Build one network that ends in a single logit; above 0 leans fake.
 
@@ -127,19 +149,18 @@ def create_model(name: str, *, pretrained: bool = False, dropout: float = 0.0) -
     return network.train()
 
 
-def preprocess(crops: Tensor, spec: Spec, side: int | None = None) -> Tensor:
+def preprocess(crops: Tensor, spec: Spec) -> Tensor:
     """Turn face crops into what a network takes.
 
     Args:
         crops: (B, S, S, 3) uint8 RGB, on any device.
-        spec: Says the mean and standard deviation, and the side where `side` is not given.
-        side: Of the result, px.
+        spec: Says side, mean and standard deviation.
 
     Returns:
         (B, 3, side, side) float32, normalized, on the same device. Resized (bilinear,
         antialiased) only where S differs from the side.
     """
-    side = side or spec.side
+    side = spec.side
     images = crops.permute(0, 3, 1, 2).to(torch.float32) / 255
     if images.shape[-2:] != (side, side):
         images = functional.interpolate(

@@ -24,7 +24,10 @@ def test_a_bundle_is_read_as_it_was_written(saved):
     assert found.config.metrics == {"auc": 0.5, "by_kind": {"swap": [0.4, 0.6]}}
     assert [member.seed for member in found.config.families[1].members] == [3, 4]
     assert found.ensemble.families == ("test_resnet", "mobilenet_v2")
-    assert found.ensemble.sides == {"test_resnet": 96, "mobilenet_v2": 64}
+    assert {f: s.side for f, s in found.ensemble.specs.items()} == {
+        "test_resnet": 96,
+        "mobilenet_v2": 64,
+    }
     assert found.ensemble.weights == pytest.approx(tiny_ensemble().weights)
     assert (found.source, found.revision) == (str(saved), None)
     assert found.sha256 == sha256(saved / "config.json")

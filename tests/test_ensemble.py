@@ -9,15 +9,16 @@ from awarenet.combine import Mean, TwoTier
 from awarenet.ensemble import Ensemble
 from awarenet.errors import AwareNetError, Canceled, SettingsError
 from awarenet.runtime import Runtime
-from awarenet.zoo import SPECS, create_model, preprocess
+from awarenet.zoo import SPECS, adapt_spec, create_model, preprocess
 
 FAMILIES = ("test_resnet", "test_efficientnet", "mobilenet_v2")
+SMALLER = {"mobilenet_v2": adapt_spec(SPECS["mobilenet_v2"], side=64)}
 
 
 def tiny_ensemble(members: int = 2) -> Ensemble:
     torch.manual_seed(0)
     networks = {family: [create_model(family) for _ in range(members)] for family in FAMILIES}
-    return Ensemble(networks, TwoTier(len(FAMILIES)), {"mobilenet_v2": 64}).eval()
+    return Ensemble(networks, TwoTier(len(FAMILIES)), SMALLER).eval()
 
 
 def random_crops(count: int, side: int = 96) -> np.ndarray:
@@ -52,7 +53,7 @@ def test_logits_stand_by_crop_family_and_member(members):
         assert logits.shape == (2, 3, members)
         for row, family in enumerate(FAMILIES):
             side = 64 if family == "mobilenet_v2" else 96
-            images = preprocess(crops, SPECS[family], side)
+            images = preprocess(crops, adapt_spec(SPECS[family], side=side))
             for column, network in enumerate(ensemble.members[family]):
                 expected = network(images)[:, 0]
                 torch.testing.assert_close(logits[:, row, column], expected, atol=1e-4, rtol=0)

@@ -57,7 +57,7 @@ def grad_cam_by_hand(network: torch.nn.Module, layer: str, images: torch.Tensor)
 
 def expected_family(runtime: Runtime, family: str, crops: np.ndarray) -> np.ndarray:
     ensemble = runtime.ensemble
-    images = preprocess(torch.from_numpy(crops), SPECS[family], ensemble.sides[family])
+    images = preprocess(torch.from_numpy(crops), ensemble.specs[family])
     each = [
         grad_cam_by_hand(network, SPECS[family].cam_layer, images)
         for network in ensemble.members[family]

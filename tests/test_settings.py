@@ -17,17 +17,14 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = {  # settings file -> who declares its sections
-    name: ROOT / name
-    for name in ("awarenet/settings.py", "trainer/settings.py")
-    if (ROOT / name).exists()
-}
+SOURCES = [  # who declares sections
+    ROOT / "awarenet/settings.py",
+    *sorted((ROOT / "trainer/settings").glob("*.py")),
+]
 
 
 def full_class() -> type[Settings]:
-    """The trainer's settings, which hold every section, once there is a trainer."""
-    if "trainer/settings.py" not in SOURCES:
-        return Settings
+    """The trainer's settings, which hold every section."""
     return importlib.import_module("trainer.settings").TrainerSettings
 
 
@@ -45,7 +42,7 @@ def comment_of(lines: list[str], number: int) -> str:
 def comments_in_code() -> dict[tuple[str, str], str]:
     """(section class, field) -> comment, of every class that derives from `Section`."""
     comments = {}
-    for path in SOURCES.values():
+    for path in SOURCES:
         text = path.read_text("utf-8")
         for node in ast.parse(text).body:
             if isinstance(node, ast.ClassDef) and "Section" in map(ast.unparse, node.bases):

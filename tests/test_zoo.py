@@ -9,7 +9,7 @@ from torch import nn
 from awarenet import zoo
 from awarenet.errors import SettingsError
 from awarenet.nets.cut import CutNetwork
-from awarenet.zoo import SPECS, create_model, list_models, preprocess
+from awarenet.zoo import SPECS, adapt_spec, create_model, list_models, preprocess
 
 timm = zoo.timm  # as it is there: torchvision has to be made importable first
 CUT = [name for name in list_models() if SPECS[name].stages is not None]
@@ -150,7 +150,7 @@ def test_preprocessing_maps_black_and_white_as_the_spec_says(name):
     spec = SPECS[name]
     crops = torch.zeros(2, 40, 40, 3, dtype=torch.uint8)
     crops[1] = 255
-    images = preprocess(crops, spec, side=40)
+    images = preprocess(crops, adapt_spec(spec, side=40))
     for channel in range(3):
         low = -spec.mean[channel] / spec.std[channel]
         high = (1 - spec.mean[channel]) / spec.std[channel]
@@ -161,7 +161,7 @@ def test_preprocessing_maps_black_and_white_as_the_spec_says(name):
 def test_preprocessing_keeps_the_order_of_channels_rows_and_columns():
     crops = torch.zeros(1, 8, 8, 3, dtype=torch.uint8)
     crops[0, 1, 2, 0] = 255  # row 1, column 2, red
-    images = preprocess(crops, SPECS["xception"], side=8)
+    images = preprocess(crops, adapt_spec(SPECS["xception"], side=8))
     assert images.shape == (1, 3, 8, 8)
     assert (images > 0).nonzero().tolist() == [[0, 0, 1, 2]]
 
@@ -174,3 +174,12 @@ def test_preprocessing_resizes_to_the_specs_side_without_aliasing():
     assert images.dtype == torch.float32
     assert images[..., 2:-2].std() < 0.3  # without antialiasing 0 and -1 in turn: 0.5
     torch.testing.assert_close(images.mean(), torch.tensor(-0.5), atol=0.02, rtol=0)
+
+
+def test_a_network_can_be_fed_at_another_side_and_as_most_networks_are():
+    fed = adapt_spec(SPECS["xception"], side=224, normalization="imagenet")
+    assert (fed.side, fed.mean, fed.std) == (224, SPECS["res2net101"].mean, SPECS["res2net101"].std)
+    assert (fed.timm_name, fed.cam_layer) == (SPECS["xception"].timm_name, "act4")
+    assert adapt_spec(SPECS["xception"]) == SPECS["xception"]
+    with pytest.raises(SettingsError, match="normalization 'none'; there are own, imagenet"):
+        adapt_spec(SPECS["xception"], normalization="none")

@@ -19,7 +19,7 @@ from awarenet.bundle_config import (
 from awarenet.combine import TwoTier
 from awarenet.ensemble import Ensemble
 from awarenet.errors import BundleError
-from awarenet.zoo import create_model
+from awarenet.zoo import adapt_spec, create_model, get_spec
 
 MEMBER = "test_resnet-1"  # one of its folders
 
@@ -35,7 +35,9 @@ def tiny_ensemble() -> Ensemble:
         combiner.raw_weights.copy_(torch.tensor([0.3, -0.3]))
         for network in [network for networks in members.values() for network in networks]:
             network.train()(torch.randn(4, 3, 64, 64))
-    return Ensemble(members, combiner, {"mobilenet_v2": 64}).eval()
+    return Ensemble(
+        members, combiner, {"mobilenet_v2": adapt_spec(get_spec("mobilenet_v2"), side=64)}
+    ).eval()
 
 
 def golden_crops(count: int = 2) -> np.ndarray:

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from awarenet.errors import AwareNetError
 from awarenet.settings import load_settings
-from awarenet.zoo import create_model, get_spec, preprocess
+from awarenet.zoo import adapt_spec, create_model, get_spec, preprocess
 from trainer.extraction.crops import read_scene
 from trainer.manifest import Row, read_manifest
 from trainer.prepare import prepare
@@ -35,6 +35,7 @@ def embed(rows: list[Row], root: Path, packages: Path) -> np.ndarray:
     model = create_model(FAMILY)
     load_starting_weights(model, FAMILY, packages)
     model.eval()
+    spec = adapt_spec(get_spec(FAMILY), side=144)
     found = []
     for row in rows:
         scene, _ = read_scene(row, root)
@@ -42,7 +43,7 @@ def embed(rows: list[Row], root: Path, packages: Path) -> np.ndarray:
         gray = cv2.cvtColor(scene[max(y0, 0) : y1, max(x0, 0) : x1], cv2.COLOR_RGB2GRAY)
         face = cv2.cvtColor(cv2.resize(gray, (144, 144)), cv2.COLOR_GRAY2RGB)
         with torch.no_grad():
-            images = preprocess(torch.from_numpy(face[None]), get_spec(FAMILY), 144)
+            images = preprocess(torch.from_numpy(face[None]), spec)
             grid = functional.adaptive_avg_pool2d(model.forward_features(images), (5, 4))
         found.append(grid.flatten().numpy())
     features = np.stack(found)

