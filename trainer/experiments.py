@@ -1,6 +1,6 @@
 """One ensemble of the grid: what it learns from, how its pictures are augmented, where it lies.
 
-Everything that a stage makes of an experiment lies in its own folder, so that no two of a grid meet:
+What the stages make of an experiment lies in its own folder, so that no two of a grid meet:
 
     members/FAMILY-INDEX/   weights, learning curve, state of one member
     fit.json metrics.json   tier 2, calibration, threshold; figures
