@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.codecs import h264, jpeg, rescale
+from trainer.augmentation.codecs import h264, h264_of_any_size, jpeg, rescale
 
 SIDE = 256
 
@@ -53,3 +53,13 @@ def test_a_new_size_has_even_sides_as_asked(height, width, percent):
     assert (found % 2 == 0).all()
     asked = np.maximum(np.array([height, width]) * percent / 100, 16)
     assert np.abs(found - asked).max() <= 1
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (65, 64), (64, 67), (33, 35)])
+def test_odd_sides_come_back_odd(scene, shape):
+    image = scene[: shape[0], : shape[1]]
+    coded = h264_of_any_size(image, 20, (1, 1))
+    assert coded.shape == image.shape
+    assert difference(coded, image) < 6
+    if shape == (64, 64):
+        assert np.array_equal(coded, h264(image, 20, (1, 1)))

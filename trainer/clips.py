@@ -20,7 +20,7 @@ import numpy as np
 from awarenet.errors import AwareNetError
 from awarenet.faces import Face, FaceFinder, create_face_finder
 from trainer.atomic import read_json, write_json, written_whole
-from trainer.augment import SCENE_MARGIN
+from trainer.augmentation.camera import SCENE_MARGIN
 from trainer.datasets import name_people
 from trainer.extraction.crops import read_scene
 from trainer.forge import Scene, make_fake

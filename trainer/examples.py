@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from awarenet.faces import FaceFinder, create_face_finder, crop_face
-from trainer.augment import SCENE_MARGIN
+from trainer.augmentation.camera import SCENE_MARGIN
 from trainer.clips import swap_face, write_clip
 from trainer.forge import Scene
 from trainer.landmarks import find_landmarks

@@ -11,17 +11,25 @@ never shown such honest differences takes them for a seam.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 
-from awarenet.faces import crop_face
-from trainer.codecs import h264, jpeg, rescale
+from awarenet.faces import Box, crop_face, square_box
+from trainer.augmentation.codecs import h264, jpeg, rescale
 
-SCENE_MARGIN = 0.3  # of the face's longer side, on every side of a scene
-# Of input pixels that a face fills before and after: scenes hold the face in their middle.
-FACE_SHARE = 1 / (1 + 2 * SCENE_MARGIN)
+SCENE_MARGIN = 0.3  # of the face's longer side, around it in the scenes made of portraits
+FACE_SHARE = 1 / (1 + 2 * SCENE_MARGIN)  # of their side that the face fills
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a face is in its scene: center and longer side, as shares of the scene's side."""
+
+    x: float = 0.5
+    y: float = 0.5
+    share: float = FACE_SHARE
 
 
 @dataclass(frozen=True)
@@ -67,10 +75,7 @@ class Degradation:
     noise: float  # standard deviation in 0..255; 0: none
     codecs: tuple[tuple[str, int], ...]  # jpeg quality, h264 crf or scale in percent, in order
     moved: tuple[int, int] | None = None  # px since the frame before; None: no frame before
-    side_light: tuple[float, float] = (
-        0.0,
-        0.0,
-    )  # share lost on one side, degrees
+    side_light: tuple[float, float] = (0.0, 0.0)  # share lost on one side, degrees
     out_of_focus: float = 0.0  # blur of what is not the head, standard deviation in px
     saturation: float = 1.0
     smooth: float = 0.0  # skin smoothing: reach in 0..255 of a filter that keeps edges
@@ -132,20 +137,29 @@ def draw_degradation(rng: np.random.Generator, regime: Regime = TRAINING) -> Deg
     )
 
 
-def degrade(scene: np.ndarray, conditions: Degradation, *, margin: float, side: int) -> np.ndarray:
+def degrade(
+    scene: np.ndarray, conditions: Degradation, *, box: Box | None = None, margin: float, side: int
+) -> np.ndarray:
     """Photograph, compress and crop a scene.
 
     Args:
-        scene: (S, S, 3) uint8 RGB, the face in its middle, `SCENE_MARGIN` around it.
+        scene: (S, S, 3) uint8 RGB, one face and what surrounds it.
         conditions: From `draw_degradation`.
-        margin: Of the crop, as in `crop_face`; at most `SCENE_MARGIN`.
+        box: Of the face, px of the scene. None: in the middle, `SCENE_MARGIN` around it.
+        margin: Of the crop, as in `crop_face`; where the scene has less, its edge is repeated.
         side: Of the crop, px.
 
     Returns:
         (side, side, 3) uint8 RGB.
+
+    Raises:
+        ValueError: The box has no area.
     """
-    frame = _pose(scene, conditions)
-    frame = _expose(frame, conditions)
+    place = Place() if box is None else find_place(box, len(scene))
+    frame = _pose(scene, conditions, place)
+    if conditions.flip:
+        place = replace(place, x=1 - place.x)
+    frame = _expose(frame, conditions, place)
     frame = _retouch(frame, conditions)
     for codec, amount in conditions.codecs:
         if codec == "h264":
@@ -153,21 +167,36 @@ def degrade(scene: np.ndarray, conditions: Degradation, *, margin: float, side: 
         else:
             frame = (jpeg if codec == "jpeg" else rescale)(frame, amount)
     length = len(frame)
-    center = length / 2
-    half = length * FACE_SHARE / 2 * conditions.zoom
-    x, y = (center + offset * length * FACE_SHARE for offset in conditions.shift)
+    half = length * place.share / 2 * conditions.zoom
+    x, y = (
+        center * length + offset * length * place.share
+        for center, offset in zip((place.x, place.y), conditions.shift, strict=True)
+    )
     return crop_face(frame, (x - half, y - half, x + half, y + half), margin=margin, side=side)
 
 
-def _pose(scene: np.ndarray, conditions: Degradation) -> np.ndarray:
+def find_place(box: Box, side: int) -> Place:
+    """Where the face of a box, px of a scene of that side, is in it.
+
+    Rounded: boxes are stored as float32, and a last bit ought not to move a crop by a pixel.
+
+    Raises:
+        ValueError: The box has no area.
+    """
+    x0, y0, x1, y1 = square_box(box, 0)
+    x, y, share = (x0 + x1) / (2 * side), (y0 + y1) / (2 * side), (x1 - x0) / side
+    return Place(round(x, 4), round(y, 4), round(share, 4))
+
+
+def _pose(scene: np.ndarray, conditions: Degradation, place: Place) -> np.ndarray:
     """Scale the scene to the face's size in the frame, turn and flip it; sides come out even."""
-    length = max(round(conditions.face_px / FACE_SHARE / 2) * 2, 16)
+    length = max(round(conditions.face_px / place.share / 2) * 2, 16)
     if length < len(scene):
         scene = cv2.resize(scene, (length, length), interpolation=cv2.INTER_AREA)
     elif length > len(scene):
         scene = cv2.resize(scene, (length, length), interpolation=cv2.INTER_CUBIC)
     if abs(conditions.angle) > 0.2:
-        center = (length / 2 - 0.5, length / 2 - 0.5)
+        center = (place.x * length - 0.5, place.y * length - 0.5)
         matrix = cv2.getRotationMatrix2D(center, conditions.angle, 1.0)
         scene = cv2.warpAffine(
             scene, matrix, (length, length), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
@@ -175,7 +204,7 @@ def _pose(scene: np.ndarray, conditions: Degradation) -> np.ndarray:
     return np.ascontiguousarray(scene[:, ::-1]) if conditions.flip else scene
 
 
-def _expose(frame: np.ndarray, conditions: Degradation) -> np.ndarray:
+def _expose(frame: np.ndarray, conditions: Degradation, place: Place) -> np.ndarray:
     """Light, lens and sensor."""
     levels = np.arange(256, dtype=np.float32)
     levels = ((levels / 255) ** conditions.gamma * 255 - 128) * conditions.contrast + 128
@@ -191,7 +220,7 @@ def _expose(frame: np.ndarray, conditions: Degradation) -> np.ndarray:
     if conditions.gray:
         frame = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     if conditions.out_of_focus:
-        frame = _blur_background(frame, conditions.out_of_focus)
+        frame = _blur_background(frame, conditions.out_of_focus, place)
     if conditions.blur:
         frame = cv2.GaussianBlur(frame, (0, 0), conditions.blur)
     if conditions.motion[0]:
@@ -225,12 +254,13 @@ def _light_from_one_side(frame: np.ndarray, loss: float, direction: float) -> np
     return (frame * light[..., None]).astype(np.uint8)
 
 
-def _blur_background(frame: np.ndarray, deviation: float) -> np.ndarray:
+def _blur_background(frame: np.ndarray, deviation: float, place: Place) -> np.ndarray:
     """Blur what lies outside an oval somewhat larger than the head, as a wide aperture does."""
     length = len(frame)
     mask = np.zeros((length, length), np.float32)
-    axes = (round(length * FACE_SHARE * 0.58), round(length * FACE_SHARE * 0.72))
-    cv2.ellipse(mask, (length // 2, length // 2), axes, 0, 0, 360, 1.0, -1)
+    axes = (round(length * place.share * 0.58), round(length * place.share * 0.72))
+    center = (int(length * place.x), int(length * place.y))
+    cv2.ellipse(mask, center, axes, 0, 0, 360, 1.0, -1)
     mask = cv2.GaussianBlur(mask, (0, 0), length / 40)[..., None]
     soft = cv2.GaussianBlur(frame, (0, 0), deviation)
     return (frame * mask + soft * (1 - mask) + 0.5).astype(np.uint8)

@@ -58,3 +58,12 @@ def rescale(image: np.ndarray, percent: int) -> np.ndarray:
     height, width = (max(round(side * percent / 200) * 2, 16) for side in image.shape[:2])
     method = cv2.INTER_AREA if percent < 100 else cv2.INTER_CUBIC
     return cv2.resize(image, (width, height), interpolation=method)
+
+
+def h264_of_any_size(
+    image: np.ndarray, crf: int, moved: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Pass an image through `h264`, its last row or column twice where their number is odd."""
+    height, width = image.shape[:2]
+    even = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    return h264(even, crf, moved)[:height, :width]
