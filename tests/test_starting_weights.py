@@ -219,7 +219,7 @@ def test_families_without_a_package_take_timms_own_weights(monkeypatch, tmp_path
     assert torch.equal(model.layer1[0].conv1.weight, published.layer1[0].conv1.weight)
     assert torch.equal(model.fc.weight, head)
     assert not torch.equal(head, published.fc.weight)
-    assert origin == "timm test_resnet.r160_in1k"
+    assert origin == "timm test_resnet.r160_in1k, apache-2.0"
 
 
 def test_timms_download_that_fails_is_one_line_for_people(monkeypatch, tmp_path):

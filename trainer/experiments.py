@@ -4,7 +4,7 @@ What the stages make of an experiment lies in its own folder, so that no two of 
 
     members/FAMILY-INDEX/   weights, learning curve, state of one member
     fit.json metrics.json   tier 2, calibration, threshold; figures
-    bundle/                 what the page runs, where the grid has several
+    predictions-*.parquet   what every member says of every crop
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from awarenet.errors import SettingsError
-from awarenet.zoo import Spec, adapt_spec, get_spec
-from trainer.manifest import Row
 from trainer.settings import TrainerSettings
 
-EVERYTHING = "all"  # of [grid] data
+if TYPE_CHECKING:
+    from awarenet.zoo import Spec
+    from trainer.manifest import Row
+
+EVERYTHING, EACH = "all", "each"  # of [grid] data
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,12 @@ class Experiment:
         return self.run / "manifest.parquet"
 
     @property
+    def bundle(self) -> Path:
+        """Folder that the page runs: [ensemble] bundle, or one in it where the grid has several."""
+        target = Path(self.settings.ensemble.bundle)
+        return target if len(experiments(self.settings)) == 1 else target / self.name
+
+    @property
     def families(self) -> tuple[str, ...]:
         """Names of the families, in the order of every array of logits."""
         return self.settings.ensemble.families
@@ -66,6 +75,8 @@ class Experiment:
 
     def spec(self, family: str) -> Spec:
         """How a family is fed."""
+        from awarenet.zoo import adapt_spec, get_spec  # late: torch takes seconds
+
         own = self.settings.ensemble
         return adapt_spec(get_spec(family), side=own.side, normalization=own.normalization)
 
@@ -73,6 +84,18 @@ class Experiment:
         """Seed of a member: its number among all members of the ensemble."""
         own = self.settings
         return own.train.seed + self.families.index(family) * own.ensemble.members + index
+
+    @property
+    def seeds(self) -> dict[str, list[int]]:
+        """Seed of every member, by family."""
+        count = self.settings.ensemble.members
+        return {family: [self.seed(family, i) for i in range(count)] for family in self.families}
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the data sets and folders of photographs that it learns from."""
+        known = learnable(self.settings)
+        return known if self.data == EVERYTHING else [self.data]
 
     def member_folder(self, family: str, index: int) -> Path:
         """Where a member's weights, state and learning curve lie."""
@@ -84,26 +107,49 @@ class Experiment:
             return False
         return self.data in (EVERYTHING, row.dataset)
 
+    def is_portrait(self, row: Row) -> bool:
+        """Whether a crop is of a photograph (or a fake made of one), not of a data set's clip."""
+        own = {Path(entry).name for entry in self.settings.data.photos}
+        return row.dataset in own or row.dataset in self.settings.data.test_photos
+
     def rows(self, rows: Iterable[Row], part: str) -> list[Row]:
-        """Crops of a part that this experiment learns from."""
-        return [row for row in rows if row.split == part and self.learns_from(row)]
+        """Crops of a part that this experiment learns from.
+
+        The kind of fake that is held out is in none but the test part.
+        """
+        held_out = self.settings.forge.held_out
+        return [
+            row
+            for row in rows
+            if row.split == part
+            and self.learns_from(row)
+            and (part == "test" or row.method != held_out)
+        ]
 
 
 def experiments(settings: TrainerSettings) -> list[Experiment]:
     """List the grid: every data set of [grid] data times every recipe.
 
     Raises:
-        SettingsError: An empty grid, or one that holds an ensemble twice.
+        SettingsError: An empty grid, one that holds an ensemble twice, or data nobody has named.
     """
-    grid = [
-        Experiment(settings, data, recipe)
-        for data in settings.grid.data
-        for recipe in settings.grid.recipes
-    ]
-    names = [one.name for one in grid]
+    known = learnable(settings)
+    asked = [name for one in settings.grid.data for name in (known if one == EACH else [one])]
+    recipes = settings.grid.recipes
+    grid = [Experiment(settings, data, recipe) for data in asked for recipe in recipes]
+    names, known = [one.name for one in grid], [EVERYTHING, *known]
+    if unknown := [one.data for one in grid if one.data not in known]:
+        raise SettingsError(
+            f"[grid] data: no {unknown[0]!r} to learn from; there are {', '.join(known)}"
+        )
     if not grid or len(set(names)) < len(names):
         raise SettingsError(
             f"[grid] data = {list(settings.grid.data)}, recipes = {list(settings.grid.recipes)}; "
             "expected one or more of each, none of them twice"
         )
     return grid
+
+
+def learnable(settings: TrainerSettings) -> list[str]:
+    """Names of everything in [data] that can be learned from."""
+    return [*settings.data.sets, *(Path(entry).name for entry in settings.data.photos)]

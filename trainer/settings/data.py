@@ -99,7 +99,8 @@ class ForgeSettings(Section):
 class GridSettings(Section):
     """[grid] Which ensembles one command makes: every data set times every recipe."""
 
-    # what an ensemble learns from: a data set of [data] sets or folder of photos, or all of them
+    # what an ensemble learns from: a data set of [data] sets or a folder of photos by its name, all
+    # of them together (all), or each of them alone, one ensemble for each (each)
     data: tuple[str, ...] = ("all",)
     # how its pictures are augmented: none, aware_net, dfdc or camera
     recipes: tuple[str, ...] = ("camera",)

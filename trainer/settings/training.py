@@ -12,11 +12,11 @@ from awarenet.settings import Section
 class AugmentSettings(Section):
     """[augment] What is done to training pictures besides the recipe of [grid] recipes."""
 
-    # share of crops that also go through H.264, as real uploads do
+    # share of crops that also go through H.264, as real uploads do; not in recipe none
     recompress: float = Field(0.0, ge=0, le=1)
     # lowest and highest constant rate factor of that, 0-51; higher is coarser
     crf: tuple[int, int] = (18, 40)
-    # share of crops that lose a part of the face (eyes, nose, mouth) or a patch beside it
+    # share of crops that lose eyes, nose, mouth, half of the face or a patch; not in recipe none
     cut_out: float = Field(0.0, ge=0, le=1)
     # crops in a row of the sample grids that every run writes
     grid_columns: int = Field(6, ge=1, le=32)

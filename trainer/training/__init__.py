@@ -1,0 +1,1 @@
+"""Training of members, alone and together; `loop.py` is where to start reading."""

