@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from awarenet.errors import AwareNetError
 from trainer import measure
 from trainer.clips import MadeClip
-from trainer.fit import LOWEST_THRESHOLD, calibrate, crop_config, crop_side, seeds
+from trainer.experiments import experiments
+from trainer.fit import LOWEST_THRESHOLD, calibrate
 from trainer.measure import ScoredClip, clip_log_odds, frame_log_odds, score_clips
 from trainer.settings import EnsembleSettings, TrainerSettings
 
@@ -34,6 +36,10 @@ def clips_of(odds: np.ndarray, labels: np.ndarray) -> list[ScoredClip]:
 
 def trainer(**ensemble: object) -> TrainerSettings:
     return TrainerSettings(ensemble=EnsembleSettings(**ensemble))
+
+
+def trainer_of_photos() -> TrainerSettings:
+    return TrainerSettings.model_validate({"data": {"photos": ["somewhere/photos"]}})
 
 
 def drawn(scale: float, offset: float, count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -123,16 +129,31 @@ def test_the_table_says_what_each_threshold_does():
         assert detected == pytest.approx((p(-0.5, 1, 2) >= threshold).mean(), abs=1e-4)
 
 
+def test_no_source_of_genuine_clips_is_flagged_more_often_than_asked():
+    def source(name: str, odds: np.ndarray, label: int) -> list[ScoredClip]:
+        made = clips_of(odds, np.full(len(odds), label))
+        return [replace(one, source=name, part="validation") for one in made]
+
+    many, few = np.linspace(-4, -2, 400), np.linspace(-1, 1, 20)
+    fakes = source("large", np.linspace(1, 4, 50), 1)
+    found = calibrate(
+        [*source("large", many, 0), *source("small", few, 0), *fakes], [], ONE,
+        trainer(false_alarms=0.1),
+    )  # fmt: skip
+    p = 1 / (1 + np.exp(-(found["scale"] * few + found["offset"])))
+    assert (p >= found["threshold"]).mean() <= 0.1  # of all 420 they would be 20
+
+
 def test_the_words_say_how_many_clips_and_people_there_were():
     videos = [clip(-1, 0, "ann"), clip(-2, 0, "bob"), clip(1, 1, "ann")]
     found = calibrate(videos, [clip(-1, 0), clip(2, 1)], ONE, trainer())
-    expected = "2 genuine and 1 swapped clips of 2 people; threshold also on 1 validation portraits"
+    expected = "2 genuine and 1 fake clips of 2 people; threshold also on 1 validation portraits"
     assert found["fitted_on"] == expected
 
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_calibration_on_one_class_is_refused(label):
-    with pytest.raises(AwareNetError, match=r"needs real and swapped clips; check \[data\] videos"):
+    with pytest.raises(AwareNetError, match="calibration needs real and fake clips of people"):
         calibrate([clip(0.5, label)] * 3, [], ONE, trainer())
 
 
@@ -147,19 +168,6 @@ def test_a_frame_is_the_weighed_mean_of_the_members_sigmoids():
     sigmoid = 1 / (1 + np.exp(-logits))
     p = 0.25 * sigmoid[0, 0].mean() + 0.75 * sigmoid[0, 1].mean()
     assert frame_log_odds(logits, np.array([0.25, 0.75])) == pytest.approx(np.log(p / (1 - p)))
-
-
-def test_every_member_of_a_bundle_has_a_seed_of_its_own():
-    settings = trainer(families=("test_resnet", "test_efficientnet"), members=3)
-    found = seeds(settings)
-    assert list(found) == ["test_resnet", "test_efficientnet"]
-    assert len({seed for own in found.values() for seed in own}) == 6
-
-
-def test_crops_are_cut_once_for_all_families_at_the_largest_side():
-    settings = trainer(families=("test_resnet", "mobilenet_v2"))
-    assert crop_side(settings) == crop_config(settings).side == 192
-    assert crop_config(settings).margin == settings.train.margin
 
 
 def moments(*shares: float) -> list[SimpleNamespace]:
@@ -196,7 +204,8 @@ def test_a_clip_is_scored_once_by_the_same_members_and_anew_by_others(tmp_path, 
     clips = [MadeClip(name, 0, "real", "ann", name, "test") for name in ("a.mp4", "wall.mp4")]
 
     def score() -> list[ScoredClip]:
-        return score_clips(trainer(), clips, tmp_path, tmp_path / "scored.json")
+        [experiment] = experiments(trainer_of_photos())
+        return score_clips(experiment, clips, tmp_path, tmp_path / "scored.json")
 
     found = score()
     assert asked == ["a.mp4", "wall.mp4"]

@@ -1,8 +1,11 @@
 """Figures on people that nothing was trained, fitted or calibrated on.
 
-Crops: AUC for each kind of fake, at the clean and at the hard end, for held-out people of the
-training sources and for people of other sources. Clips: false alarms on genuine ones, detection of
-swapped ones, at the threshold that ships. Every figure has a 95 % bootstrap interval over people.
+- Data sets, each with its own test part: frames and clips as they were prepared.
+- Crops of portraits: AUC for each kind of fake, at the clean and at the hard end, for held-out
+  people of the training sources and for people of other sources.
+- Clips: false alarms on genuine ones, detection of swapped ones, at the threshold that ships.
+
+Every figure has a 95 % bootstrap interval over people.
 """
 
 from __future__ import annotations
@@ -10,77 +13,164 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 
 from awarenet.scoring import Calibration, track_score, verdict
 from trainer.atomic import read_json, write_json
 from trainer.clips import make_clips
-from trainer.fit import crop_side, member_hashes
-from trainer.loader import draw_crops
-from trainer.manifest import Row, read_manifest
+from trainer.evaluation.bootstrap import auc_with_interval, rate_with_interval
+from trainer.evaluation.datasets import clip_auc, measure_dataset
+from trainer.evaluation.metrics import Figure, auc
+from trainer.evaluation.predictions import Predictions
+from trainer.evaluation.robustness import sweep
+from trainer.experiments import Experiment
+from trainer.manifest import Row, read_manifest, read_notes
 from trainer.measure import (
+    Members,
     ScoredClip,
     clip_log_odds,
     crop_logits,
     frame_log_odds,
+    member_hashes,
     portrait_clips,
+    predict,
     score_clips,
 )
-from trainer.metrics import Figure, auc, auc_with_interval, rate_with_interval
+from trainer.samples import draw_crops, plain_crops
 from trainer.settings import TrainerSettings
 from trainer.stamps import content_hash, is_made
 
 log = logging.getLogger(__name__)
 
 
-def evaluate(settings: TrainerSettings) -> dict:
-    """Measure the fitted ensemble; writes and returns metrics.json.
+def evaluate(experiment: Experiment) -> dict:
+    """Measure a fitted ensemble; writes and returns metrics.json.
 
     Raises:
         AwareNetError: Nothing was fitted yet.
     """
-    run = Path(settings.data.run)
-    out = run / "metrics.json"
+    settings, folder = experiment.settings, experiment.folder
+    out = folder / "metrics.json"
     made_of = {
-        "fit": content_hash(run / "fit.json", "ensemble"),
-        "members": member_hashes(settings),
+        "fit": content_hash(folder / "fit.json", "ensemble"),
+        "members": member_hashes(experiment),
         "evaluate": settings.evaluate.model_dump(mode="json"),
         "verdict": settings.verdict.model_dump(mode="json"),
     }
     if is_made(out, made_of, again=True):
         log.info("evaluate: %s is there, skipped", out)
         return read_json(out)
-    fitted = read_json(run / "fit.json")
-    weights = np.array([fitted["weights"][family] for family in settings.ensemble.families])
-    rows = [row for row in read_manifest(run / "manifest.parquet") if row.split == "test"]
-    own = [row for row in rows if row.dataset not in settings.data.test_photos]
-    result: dict = {"crops": {}, "members": {}, "clips": {}}
-    for regime in ("clean", "hard"):
-        logits = _logits(settings, own, run, regime)
-        result["crops"][f"own sources, {regime}"] = by_kind(own, logits, weights, settings)
-        result["members"][regime] = compare_members(own, logits, weights, settings)
-    for name in settings.data.test_photos:
-        other = [row for row in rows if row.dataset == name]
-        logits = _logits(settings, other, run, "clean")
-        result["crops"][f"{name}, clean"] = by_kind(other, logits, weights, settings)
-    portraits = portrait_clips(settings, own, run, "training", crop_side(settings))
-    result["clips"]["portraits"] = judge(portraits, weights, fitted, settings)
-    clips = [clip for clip in make_clips(settings) if clip.part == "test"]
-    scored = score_clips(settings, clips, run / "raw", run / "scored.json")
-    result["clips"]["video"] = judge(scored, weights, fitted, settings)
-    by_person = {person: [c for c in scored if c.person == person] for person in
-                 sorted({clip.person for clip in scored})}  # fmt: skip
-    for person, theirs in by_person.items():
-        result["clips"][f"video, {person}"] = judge(theirs, weights, fitted, settings)
+    fitted = read_json(folder / "fit.json")
+    weights = np.array([fitted["weights"][family] for family in experiment.families])
+    rows = [row for row in read_manifest(experiment.manifest) if row.split == "test"]
+    portraits = [row for row in rows if experiment.is_portrait(row)]
+    result: dict = {
+        **_measure_portraits(experiment, portraits, weights, fitted),
+        "sets": {},
+        "left_out": {},
+        "calibration": fitted["comparison"],
+    }
+    for name in settings.data.sets:
+        own = [row for row in rows if row.dataset == name]
+        if {row.label for row in own} == {0, 1}:
+            result["sets"][name] = _measure_set(experiment, name, own, weights, fitted)
+        else:
+            said = f"its test part has {len(own)} crops, and not of both classes"
+            log.warning("evaluate: %s left out: %s", name, said)
+            result["left_out"][name] = said
+    result["clips"] |= _measure_videos(experiment, weights, fitted)
     write_json(out, result)
-    log.info("evaluate: %s", json.dumps(result["crops"]))
+    log.info("evaluate: %s", json.dumps(headline(result)))
     return result
 
 
+def headline(result: dict) -> dict:
+    """What a log wants of metrics.json: the AUC of each data set's clips, and of crops."""
+    sets = {name: found["clips_level"]["two tiers"]["auc"] for name, found in
+            result["sets"].items()}  # fmt: skip
+    crops = {name: kinds["all kinds"] for name, kinds in result["crops"].items()}
+    return {name: figure["value"] for name, figure in {**sets, **crops}.items()}
+
+
+def _measure_set(
+    experiment: Experiment, name: str, rows: Sequence[Row], weights: np.ndarray, fitted: dict
+) -> dict:
+    """Everything about the crops of one data set's test part."""
+    settings = experiment.settings
+    found = predict(experiment, rows, experiment.folder / f"predictions-{name}.parquet")
+    figures = measure_dataset(
+        found, weights, scale=fitted["scale"], offset=fitted["offset"],
+        threshold=fitted["threshold"], resamples=settings.evaluate.resamples,
+        learned_from=name in experiment.datasets,
+        protocol=read_notes(experiment.manifest).get("protocol", "identity"),
+    )  # fmt: skip
+    if settings.evaluate.robustness_frames:
+        figures["robustness"] = _sweep(experiment, found, rows, weights)
+    return figures
+
+
+def _sweep(
+    experiment: Experiment, found: Predictions, rows: Sequence[Row], weights: np.ndarray
+) -> dict:
+    """AUC of clips when pictures get worse, on a few frames of each, evenly over it."""
+    own = experiment.settings
+    places: dict[str, list[int]] = {}
+    for position, row in enumerate(rows):
+        places.setdefault(row.clip, []).append(position)
+    chosen = []
+    for at in places.values():
+        few = min(own.evaluate.robustness_frames, len(at))
+        chosen += [at[(2 * number + 1) * len(at) // (2 * few)] for number in range(few)]
+    some = found.take(np.array(chosen))
+    crops = plain_crops(
+        [rows[position] for position in chosen], experiment.run, margin=own.train.margin,
+        side=experiment.side,
+    )  # fmt: skip
+
+    def figure(logits: np.ndarray) -> Figure:
+        return clip_auc(replace(some, logits=logits), weights, resamples=own.evaluate.resamples)
+
+    return sweep(crops, Members(experiment).score, figure)
+
+
+def _measure_portraits(
+    experiment: Experiment, rows: Sequence[Row], weights: np.ndarray, fitted: dict
+) -> dict:
+    """Crops of photographs, clean and hard, and clips made of them."""
+    result: dict = {"crops": {}, "members": {}, "clips": {}}
+    elsewhere = experiment.settings.data.test_photos
+    own = [row for row in rows if row.dataset not in elsewhere and experiment.learns_from(row)]
+    if own:
+        for regime in ("clean", "hard"):
+            logits = _logits(experiment, own, regime)
+            result["crops"][f"own sources, {regime}"] = by_kind(own, logits, weights, experiment)
+            result["members"][regime] = compare_members(own, logits, weights, experiment)
+        portraits = portrait_clips(experiment, own, "training")
+        result["clips"]["portraits"] = judge(portraits, weights, fitted, experiment.settings)
+    for name in elsewhere:
+        if other := [row for row in rows if row.dataset == name]:
+            logits = _logits(experiment, other, "clean")
+            result["crops"][f"{name}, clean"] = by_kind(other, logits, weights, experiment)
+    return result
+
+
+def _measure_videos(experiment: Experiment, weights: np.ndarray, fitted: dict) -> dict:
+    """Real clips of [data] videos and their swapped versions, through the page's own pipeline."""
+    clips = [clip for clip in make_clips(experiment.settings) if clip.part == "test"]
+    folder = experiment.folder
+    scored = score_clips(experiment, clips, folder / "raw", folder / "scored.json")
+    groups = {"video": scored} if scored else {}
+    for person in sorted({clip.person for clip in scored}):
+        groups[f"video, {person}"] = [clip for clip in scored if clip.person == person]
+    return {
+        name: judge(group, weights, fitted, experiment.settings) for name, group in groups.items()
+    }
+
+
 def by_kind(
-    rows: Sequence[Row], logits: np.ndarray, weights: np.ndarray, settings: TrainerSettings
+    rows: Sequence[Row], logits: np.ndarray, weights: np.ndarray, experiment: Experiment
 ) -> dict[str, Figure]:
     """AUC of the ensemble for each kind of fake against all real crops, and for all kinds."""
     scores = frame_log_odds(logits, weights)
@@ -91,19 +181,19 @@ def by_kind(
     for kind in [*sorted(set(methods) - {"real"}), "all kinds"]:
         at = (methods == "real") | (methods == kind) | (kind == "all kinds")
         figures[kind] = auc_with_interval(
-            labels[at], scores[at], people[at], resamples=settings.evaluate.resamples
+            labels[at], scores[at], people[at], resamples=experiment.settings.evaluate.resamples
         )
     return figures
 
 
 def compare_members(
-    rows: Sequence[Row], logits: np.ndarray, weights: np.ndarray, settings: TrainerSettings
+    rows: Sequence[Row], logits: np.ndarray, weights: np.ndarray, experiment: Experiment
 ) -> dict[str, float]:
     """AUC over all kinds of every member alone, of each family, the plain mean and two tiers."""
     labels = np.array([row.label for row in rows])
     shares = 1 / (1 + np.exp(-logits.astype(np.float64)))
     scores = {"two tiers": frame_log_odds(logits, weights), "plain mean": shares.mean(axis=(1, 2))}
-    for position, family in enumerate(settings.ensemble.families):
+    for position, family in enumerate(experiment.families):
         scores[family] = shares[:, position].mean(axis=1)
         for index in range(logits.shape[2]):
             scores[f"{family}-{index}"] = logits[:, position, index]
@@ -147,8 +237,9 @@ def judge(
     return result
 
 
-def _logits(settings: TrainerSettings, rows: Sequence[Row], run: Path, regime: str) -> np.ndarray:
+def _logits(experiment: Experiment, rows: Sequence[Row], regime: str) -> np.ndarray:
     crops, _ = draw_crops(
-        rows, run, regime, draws=1, margin=settings.train.margin, side=crop_side(settings), seed=2
-    )
-    return crop_logits(settings, crops)
+        rows, experiment.run, regime, draws=1, margin=experiment.settings.train.margin,
+        side=experiment.side, seed=2,
+    )  # fmt: skip
+    return crop_logits(experiment, [crops])

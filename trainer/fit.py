@@ -1,132 +1,167 @@
 """Tier 2, calibration and threshold, none of them on anybody who is trained or tested on.
 
 - Family weights: validation people's faces, by the likelihood of the mixed probability.
-- Calibration (Platt): real clips of calibration people, as they are and swapped.
-- Threshold: so that few genuine clips are flagged, of real clips and of validation portraits alike.
+- Calibration: clips of validation people of the data sets, and real clips of calibration people
+  ([data] videos), as they are and swapped.
+- Threshold: so that few genuine clips are flagged, of each of these and of validation portraits.
 """
 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
 
-from awarenet.bundle import save_bundle
-from awarenet.bundle_config import Crop, Thresholds, TrainedOn
-from awarenet.combine import fit_two_tier
-from awarenet.ensemble import Ensemble
+from awarenet.combine import TwoTier, create_combiner, fit_two_tier
 from awarenet.errors import AwareNetError
-from awarenet.zoo import get_spec
+from trainer.assemble import write_raw_bundle
 from trainer.atomic import read_json, write_json
 from trainer.clips import make_clips
-from trainer.engine import load_member, member_folder, member_seed
-from trainer.loader import draw_crops
+from trainer.evaluation.calibration import choose, compare
+from trainer.experiments import Experiment
 from trainer.manifest import read_manifest
-from trainer.measure import ScoredClip, clip_log_odds, crop_logits, portrait_clips, score_clips
+from trainer.measure import (
+    ScoredClip,
+    clip_log_odds,
+    crop_logits,
+    dataset_clips,
+    member_hashes,
+    portrait_clips,
+    predict,
+    score_clips,
+)
+from trainer.samples import draw_crops
 from trainer.settings import TrainerSettings
 from trainer.stamps import content_hash, is_made
+from trainer.training.together import read_together
 
 log = logging.getLogger(__name__)
 
 PRIOR = 0.02  # pull of the tier-2 weights toward equal shares; see `fit_two_tier`
 LOWEST_THRESHOLD = 0.5
+VALIDATION_FILE = "predictions-validation.parquet"
 
 
-def fit(settings: TrainerSettings) -> dict:
+def fit(experiment: Experiment) -> dict:
     """Fit everything that stands on top of the members; writes and returns fit.json.
 
     Raises:
         AwareNetError: A member is missing, or the calibration clips hold one class only.
     """
-    run = Path(settings.data.run)
-    out = run / "fit.json"
+    settings, folder = experiment.settings, experiment.folder
+    out = folder / "fit.json"
     clips = [clip for clip in make_clips(settings) if clip.part == "calibration"]
-    if is_made(out, _made_of(settings), again=True):
+    if is_made(out, _made_of(experiment), again=True):
         log.info("ensemble: %s is there, skipped", out)
         return read_json(out)
-    side = crop_side(settings)
-    rows = [row for row in read_manifest(run / "manifest.parquet") if row.split == "validation"]
-    rows = [row for row in rows if row.method != settings.forge.held_out]
-    crops, index = draw_crops(
-        rows, run, "training", draws=settings.ensemble.draws, margin=settings.train.margin,
-        side=side, seed=1,
-    )  # fmt: skip
-    labels = np.array([rows[i].label for i in index])
-    logits = crop_logits(settings, crops)
-    combiner = fit_two_tier(torch.from_numpy(logits), torch.from_numpy(labels), prior=PRIOR)
-    weights = combiner.weights.numpy().astype(np.float64)
-    named = dict(zip(settings.ensemble.families, weights.tolist(), strict=True))
+    rows = experiment.rows(read_manifest(experiment.manifest), "validation")
+    portraits = [row for row in rows if experiment.is_portrait(row)]
+    others = [row for row in rows if not experiment.is_portrait(row)]
+    if {row.label for row in rows} != {0, 1}:
+        raise AwareNetError(
+            f"{experiment.name}: {len(rows)} validation crops, real and fake expected; "
+            "raise the second of [split] shares"
+        )
+    logits, labels, scored = [], [], []
+    if portraits:
+        crops, index = draw_crops(
+            portraits, experiment.run, "training", draws=settings.ensemble.draws,
+            margin=settings.train.margin, side=experiment.side, seed=1,
+        )  # fmt: skip
+        logits.append(crop_logits(experiment, [crops]))
+        labels.append(np.array([portraits[i].label for i in index]))
+    if others:
+        found = predict(experiment, others, folder / VALIDATION_FILE)
+        logits.append(found.logits)
+        labels.append(found.label)
+        scored += dataset_clips(found, "validation")
+    combiner = _combiner(experiment, np.concatenate(logits), np.concatenate(labels))
+    weights = combiner.weights.detach().numpy().astype(np.float64)
+    named = dict(zip(experiment.families, weights.tolist(), strict=True))
     log.info("ensemble: family weights %s", {k: round(v, 3) for k, v in named.items()})
-    write_raw_bundle(settings, combiner, crops[:4])
-    scored = score_clips(settings, clips, run / "raw", run / "scored.json")
-    scored = [clip for clip in scored if clip.status == "ok"]
-    portraits = portrait_clips(settings, rows, run, "training", side)
-    result = {"weights": named, **calibrate(scored, portraits, weights, settings)}
+    if clips:
+        write_raw_bundle(experiment, combiner)
+        videos = score_clips(experiment, clips, folder / "raw", folder / "scored.json")
+        scored += [clip for clip in videos if clip.status == "ok"]
+    genuine = portrait_clips(experiment, portraits, "training") if portraits else []
+    result = {"weights": named, **calibrate(scored, genuine, weights, settings)}
     write_json(out, result)
     return result
 
 
-def _made_of(settings: TrainerSettings) -> dict:
+def _combiner(experiment: Experiment, logits: np.ndarray, labels: np.ndarray) -> TwoTier:
+    """Tier-2 weights: fitted here, or those that were learned together with the members."""
+    if experiment.settings.ensemble.tier_2 == "end_to_end":
+        learned = read_together(experiment)
+        return create_combiner("two_tier", [learned[family] for family in experiment.families])
+    return fit_two_tier(torch.from_numpy(logits), torch.from_numpy(labels), prior=PRIOR)
+
+
+def _made_of(experiment: Experiment) -> dict:
     """Everything that fit.json depends on."""
-    run = Path(settings.data.run)
+    settings = experiment.settings
     return {
-        "members": member_hashes(settings),
-        "clips": content_hash(run / "clips.json", "ensemble"),
+        "members": member_hashes(experiment),
+        "clips": content_hash(experiment.run / "clips.json", "ensemble"),
         "ensemble": settings.ensemble.model_dump(mode="json", exclude={"name", "bundle"}),
         "frames": [settings.sampling.frames, settings.evaluate.frames],
         "faces": settings.faces.model_dump(mode="json"),
     }
 
 
-def member_hashes(settings: TrainerSettings) -> dict[str, str]:
-    """Name of each member -> SHA-256 of its weights."""
-    folders = [
-        member_folder(settings, family, index)
-        for family in settings.ensemble.families
-        for index in range(settings.ensemble.members)
-    ]
-    return {f.name: content_hash(f / "model.safetensors", "train") for f in folders}
-
-
 def calibrate(
-    videos: list[ScoredClip],
-    portraits: list[ScoredClip],
+    clips: Sequence[ScoredClip],
+    portraits: Sequence[ScoredClip],
     weights: np.ndarray,
     settings: TrainerSettings,
 ) -> dict:
-    """Platt scaling on clips, and the threshold with its table.
+    """Scale and offset of log-odds, and the threshold with its table.
+
+    Args:
+        clips: Of people whom nothing was trained on: data sets' and our own, mixed.
+        portraits: Clips made of validation portraits; the threshold is held against them too.
+        weights: (F,) of tier 2.
+        settings: [ensemble] is read.
 
     Returns:
-        scale, offset, threshold, table (rows of threshold, false_alarm_rate, detection_rate) and
-        fitted_on, in words.
+        calibration (its method), scale, offset, threshold, table (rows of threshold,
+        false_alarm_rate, detection_rate), fitted_on, in words, and comparison of calibrations.
 
     Raises:
-        AwareNetError: Real or fake clips are missing.
+        AwareNetError: Real or fake clips are missing, or fakes score lower than genuine clips.
     """
-    labels = np.array([clip.label for clip in videos])
-    if len(np.unique(labels)) < 2:
-        raise AwareNetError("calibration needs real and swapped clips; check [data] videos")
-    odds = clip_log_odds(videos, weights)
-    model = LogisticRegression(C=1.0, class_weight="balanced").fit(odds[:, None], labels)
-    scale, offset = float(model.coef_[0, 0]), float(model.intercept_[0])
-    if scale <= 0:
-        raise AwareNetError("fakes score lower than genuine clips; train longer, look at the data")
+    if len({clip.label for clip in clips}) < 2:
+        raise AwareNetError(
+            "calibration needs real and fake clips of people who are not trained on; "
+            "check [data] videos, or raise the second of [split] shares"
+        )
+    labels = np.array([clip.label for clip in clips])
+    odds = clip_log_odds(clips, weights)
+    who = [clip.person for clip in clips]
+    method, scale, offset = choose(settings.ensemble.calibration, odds, labels, who)
 
-    def probability(clips: list[ScoredClip]) -> np.ndarray:
-        return 1 / (1 + np.exp(-(scale * clip_log_odds(clips, weights) + offset)))
+    def probability(some: Sequence[ScoredClip]) -> np.ndarray:
+        return 1 / (1 + np.exp(-(scale * clip_log_odds(some, weights) + offset)))
 
-    groups = [[c for c in group if c.label == 0] for group in (videos, portraits)]
-    genuine = [probability(group) for group in groups if group]
+    # each source on its own, so that a large one does not hide what a small one suffers
+    groups: dict[str, list[ScoredClip]] = {}
+    for clip in clips:
+        groups.setdefault(clip.source if clip.part == "validation" else "", []).append(clip)
+    groups["portraits"] = list(portraits)
+    genuine = [
+        probability(found)
+        for group in groups.values()
+        if (found := [clip for clip in group if clip.label == 0])
+    ]
     # "higher": between two of a few clips, interpolation would let the upper one be flagged
     quantiles = [
         np.quantile(p, 1 - settings.ensemble.false_alarms, method="higher") for p in genuine
     ]
     highest = max(LOWEST_THRESHOLD, *map(float, quantiles))
     threshold = min(highest + 1e-3, (highest + 1) / 2)  # above it, and below 1
-    everyone, fakes = np.concatenate(genuine), probability([c for c in videos if c.label == 1])
+    everyone, fakes = np.concatenate(genuine), probability([c for c in clips if c.label == 1])
     table = [
         {
             "threshold": round(float(t), 3),
@@ -135,60 +170,25 @@ def calibrate(
         }
         for t in np.linspace(0.05, 0.95, 19)
     ]
-    people = {clip.person for clip in videos}
+    also = f"; threshold also on {sum(c.label == 0 for c in portraits)} validation portraits"
     return {
+        "calibration": method,
         "scale": scale,
         "offset": offset,
         "threshold": threshold,
         "table": table,
-        "fitted_on": f"{int((labels == 0).sum())} genuine and {int(labels.sum())} swapped clips of "
-        f"{len(people)} people; threshold also on {len(groups[1])} validation portraits",
+        "fitted_on": f"{int((labels == 0).sum())} genuine and {int(labels.sum())} fake clips of "
+        f"{len(set(who))} people{also if portraits else ''}",
+        "comparison": _compare(settings, odds, labels, who),
     }
 
 
-def crop_side(settings: TrainerSettings) -> int:
-    """Side of the crops that are cut once for all families: the largest that one of them takes."""
-    return max(get_spec(family).side for family in settings.ensemble.families)
-
-
-def build_ensemble(settings: TrainerSettings, combiner: torch.nn.Module) -> Ensemble:
-    """All trained members under a combiner."""
-    members = {
-        family: [load_member(settings, family, i) for i in range(settings.ensemble.members)]
-        for family in settings.ensemble.families
-    }
-    return Ensemble(members, combiner, {f: get_spec(f).side for f in members})
-
-
-def seeds(settings: TrainerSettings) -> dict[str, list[int]]:
-    """Seed of every member, by family."""
-    return {
-        family: [member_seed(settings, family, i) for i in range(settings.ensemble.members)]
-        for family in settings.ensemble.families
-    }
-
-
-def crop_config(settings: TrainerSettings) -> Crop:
-    """How faces were cut out, for the bundle."""
-    return Crop(
-        detector=settings.faces.detector, margin=settings.train.margin, side=crop_side(settings)
-    )
-
-
-def write_raw_bundle(
-    settings: TrainerSettings, combiner: torch.nn.Module, golden: np.ndarray
-) -> None:
-    """A bundle without calibration, for scoring calibration and test clips by the real pipeline."""
-    save_bundle(
-        Path(settings.data.run) / "raw",
-        build_ensemble(settings, combiner),
-        name=f"{settings.ensemble.name}-raw",
-        seeds=seeds(settings),
-        calibration=None,
-        thresholds=Thresholds(default=0.5, fitted_on="nothing"),
-        crop=crop_config(settings),
-        trained_on=TrainedOn(text="see the finished bundle", datasets=(), split_sha256="0" * 64),
-        metrics={},
-        golden_crops=golden,
-        readme="Not calibrated; made by the trainer for its own use.",
-    )
+def _compare(
+    settings: TrainerSettings, odds: np.ndarray, labels: np.ndarray, people: Sequence[str]
+) -> dict | None:
+    """Ways to calibrate, compared on left-out people; None where there are too few for that."""
+    try:
+        return compare(settings.ensemble.calibration, odds, labels, people)
+    except AwareNetError as error:
+        log.warning("ensemble: calibrations are not compared: %s", error)
+        return None

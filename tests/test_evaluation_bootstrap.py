@@ -1,4 +1,4 @@
-"""Figures and their intervals, against scikit-learn and against plain loops."""
+"""Intervals over people, against plain loops over the same draws."""
 
 import numpy as np
 import pytest
@@ -7,18 +7,15 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from awarenet.errors import AwareNetError
-from trainer.metrics import auc, auc_with_interval, log_odds, rate_with_interval, with_interval
-
-
-def auc_by_counting(labels: list[int], scores: list[float]) -> float:
-    """Share of pairs of a fake and a real one in which the fake scores higher; ties count half."""
-    wins = [
-        1.0 if fake > real else 0.5 if fake == real else 0.0
-        for fake, truth in zip(scores, labels, strict=True)
-        for real, other in zip(scores, labels, strict=True)
-        if truth == 1 and other == 0
-    ]
-    return sum(wins) / len(wins)
+from trainer.evaluation.bootstrap import (
+    auc_with_interval,
+    draw_people,
+    figures_with_intervals,
+    paired_difference,
+    rate_with_interval,
+    with_interval,
+)
+from trainer.evaluation.metrics import FIGURES, Ranked, measure
 
 
 def crowd(people: int = 12, each: int = 4, seed: int = 0) -> tuple[np.ndarray, ...]:
@@ -28,24 +25,6 @@ def crowd(people: int = 12, each: int = 4, seed: int = 0) -> tuple[np.ndarray, .
     own = np.repeat(rng.normal(0, 1, people), each)
     names = np.repeat([f"person {number}" for number in range(people)], each)
     return labels, own + labels * 0.8 + rng.normal(0, 0.5, len(labels)), names
-
-
-scored = st.lists(st.tuples(st.integers(0, 1), st.integers(-5, 5)), min_size=2, max_size=30)
-
-
-@given(scored.filter(lambda rows: len({label for label, _ in rows}) == 2))
-@settings(max_examples=40, deadline=None)
-def test_the_auc_is_the_share_of_pairs_in_the_right_order(rows):
-    labels, scores = (np.array(column) for column in zip(*rows, strict=True))
-    expected = auc_by_counting(labels.tolist(), scores.tolist())
-    assert auc(labels, scores) == pytest.approx(expected)
-    assert auc(labels, -scores) == pytest.approx(1 - expected)
-
-
-@pytest.mark.parametrize("label", [0, 1])
-def test_an_auc_of_one_class_is_refused(label):
-    with pytest.raises(AwareNetError, match="needs real and fake faces"):
-        auc(np.full(3, label), np.arange(3.0))
 
 
 def test_the_interval_is_that_of_a_plain_loop_over_people():
@@ -66,6 +45,98 @@ def test_the_interval_is_that_of_a_plain_loop_over_people():
     assert found["low"] == round(np.percentile(values, 2.5), 4)
     assert found["high"] == round(np.percentile(values, 97.5), 4)
     assert (found["people"], found["count"]) == (12, 48)
+
+
+# few people of one class each, so that some draws have no figure; and scores with ties
+crowds = st.tuples(st.integers(2, 9), st.integers(1, 5), st.integers(0, 10**6), st.booleans())
+
+
+@given(crowds)
+@settings(max_examples=25, deadline=None)
+def test_weighing_people_is_drawing_their_frames_again(drawn):
+    people, each, seed, apart = drawn
+    rng = np.random.default_rng(seed)
+    names = np.repeat([f"person {number}" for number in range(people)], each)
+    labels = rng.integers(0, 2, len(names))
+    if apart:
+        labels = np.repeat(rng.permutation(np.arange(people) % 2), each)
+    labels[0], labels[-1] = 0, 1
+    scores = rng.random(len(names)).round(1)
+    found = figures_with_intervals(
+        Ranked(labels, scores, scores), draw_people(names, resamples=30, seed=5)
+    )
+    assert found.keys() == FIGURES.keys()
+    for name in FIGURES:
+        plain = with_interval(
+            lambda at, name=name: measure(labels[at], scores[at], names=[name])[name],
+            names,
+            resamples=30,
+            seed=5,
+        )
+        assert found[name] == pytest.approx(plain, abs=1.01e-4)  # of rounding to four digits
+
+
+def test_more_samples_than_a_block_holds_are_all_drawn(monkeypatch):
+    labels, scores, names = crowd()
+    whole = auc_with_interval(labels, scores, names, resamples=70)
+    for block in (1, 100, 1000):
+        monkeypatch.setattr("trainer.evaluation.bootstrap.BLOCK", block)
+        assert auc_with_interval(labels, scores, names, resamples=70) == whole
+
+
+def test_a_rate_is_that_of_a_plain_loop_over_people():
+    labels, scores, names = crowd(seed=3)
+    hits = scores > 0.3
+    plain = with_interval(lambda at: float(hits[at].mean()), names, resamples=80)
+    assert rate_with_interval(hits, names, resamples=80) == plain
+
+
+def test_a_paired_difference_takes_the_same_people_for_both():
+    labels, scores, names = crowd(people=20, seed=1)
+    other = scores + np.random.default_rng(2).normal(0, 1, len(scores))
+    found = paired_difference(
+        Ranked(labels, scores), Ranked(labels, other), draw_people(names, resamples=90)
+    )
+    differences = []
+
+    def difference(at: np.ndarray) -> float:
+        differences.append(
+            roc_auc_score(labels[at], scores[at]) - roc_auc_score(labels[at], other[at])
+        )
+        return differences[-1]
+
+    plain = with_interval(difference, names, resamples=90)
+    assert {key: found[key] for key in plain} == plain
+    assert found["above_zero"] == round(np.mean(np.array(differences[:90]) > 0), 4)
+    assert 0 < found["above_zero"] <= 1
+
+
+def test_a_scorer_against_itself_is_never_ahead():
+    labels, scores, names = crowd()
+    draws = draw_people(names, resamples=50)
+    found = paired_difference(Ranked(labels, scores), Ranked(labels, 2 * scores), draws)
+    assert (found["value"], found["low"], found["high"], found["above_zero"]) == (0, 0, 0, 0)
+
+
+def test_swapping_two_scorers_turns_the_difference_around():
+    labels, scores, names = crowd()
+    other = Ranked(labels, np.roll(scores, 7))
+    draws = draw_people(names, resamples=50)
+    one = paired_difference(Ranked(labels, scores), other, draws, "brier")
+    back = paired_difference(other, Ranked(labels, scores), draws, "brier")
+    assert (one["value"], one["low"], one["high"]) == (-back["value"], -back["high"], -back["low"])
+
+
+def test_a_difference_is_surer_than_two_figures_apart():
+    labels, scores, names = crowd(people=40)
+    other = scores + np.random.default_rng(0).normal(0, 0.05, len(scores))
+    draws = draw_people(names, resamples=200)
+    figures = [
+        figures_with_intervals(Ranked(labels, values), draws, ["auc"])["auc"]
+        for values in (scores, other)
+    ]
+    found = paired_difference(Ranked(labels, scores), Ranked(labels, other), draws)
+    assert found["high"] - found["low"] < min(f["high"] - f["low"] for f in figures) / 3
 
 
 def test_people_may_stand_in_any_order():
@@ -137,12 +208,3 @@ def test_a_higher_confidence_is_a_wider_interval():
         return figure["high"] - figure["low"]
 
     assert width(0.5) < width(0.9) < width(0.99)
-
-
-@given(st.floats(-13, 13))
-def test_log_odds_undo_a_sigmoid(value):
-    assert log_odds(np.array([[1 / (1 + np.exp(-value))]])) == pytest.approx(value, abs=1e-6)
-
-
-def test_log_odds_of_certainty_are_finite():
-    assert log_odds(np.array([0.0, 0.5, 1.0])) == pytest.approx([-13.8155, 0, 13.8155], abs=1e-3)

@@ -1,0 +1,1 @@
+"""What an ensemble is worth: predictions kept, figures with intervals, calibration, robustness."""
