@@ -8,22 +8,22 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import huggingface_hub
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RevisionResolutionError,
-)
+from pydantic import ValidationError
 
-from awarenet.bundle_config import CONFIG_FILE, FORMAT, GOLDEN_FILE, README_FILE, WEIGHTS_FILE
+from awarenet import hub
+from awarenet.bundle_config import (
+    CONFIG_FILE,
+    FORMAT,
+    GOLDEN_FILE,
+    README_FILE,
+    WEIGHTS_FILE,
+    BundleConfig,
+)
 from awarenet.errors import BundleError
 from awarenet.hashing import hash_file
 
 _HUB = re.compile(r"hf-hub:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 _BARE = re.compile(r"[\w.-]+/[\w.-]+(?:@[\w./-]+)?", re.ASCII)
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _WANTED = [CONFIG_FILE, f"*/{CONFIG_FILE}", f"*/{WEIGHTS_FILE}", GOLDEN_FILE, README_FILE]
 _MAX_JSON = 10_000_000  # bytes; a real one has a few thousand
 
@@ -63,8 +63,8 @@ def open_source(source: str | Path) -> BundleFolder:
     """Find a bundle's folder; fetch it from the Hub where the source says so.
 
     Args:
-        source: A folder, or `hf-hub:owner/name` with `@revision` where one is wanted. What was
-            fetched before is used again without a look at the network, so pin the revision.
+        source: A folder, or `hf-hub:owner/name` with `@revision` where one is wanted. A commit
+            that was fetched before needs no network; a branch or tag is looked up each time.
 
     Raises:
         BundleError: There is no such folder, or the Hub does not give it.
@@ -83,6 +83,13 @@ def open_source(source: str | Path) -> BundleFolder:
     raise BundleError(
         f"no folder {text!r}; expected the folder of a bundle, or hf-hub:owner/name[@revision]"
     )
+
+
+def bundle_contents(config: BundleConfig) -> list[str]:
+    """Name the files that make up a bundle, relative to its folder."""
+    folders = [member.folder for family in config.families for member in family.members]
+    members = [f"{folder}/{name}" for folder in folders for name in (CONFIG_FILE, WEIGHTS_FILE)]
+    return [CONFIG_FILE, GOLDEN_FILE, README_FILE, *members]
 
 
 def check_hash(path: Path, expected: str) -> None:
@@ -132,25 +139,15 @@ def replace_folder(temporary: Path, folder: Path) -> None:
 
 def _fetch(repo: str, revision: str | None) -> BundleFolder:
     """Take a repository from the cache, or else from the Hub."""
-    wanted = {"repo_id": repo, "revision": revision, "allow_patterns": _WANTED}
+    path = hub.fetch(repo, revision, wanted=_WANTED, is_whole=_is_whole)
+    return BundleFolder(path, revision=path.name, cache=path.parent.parent)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether all files are there that config.json names; a broken config is for the reader."""
     try:
-        try:
-            found = huggingface_hub.snapshot_download(**wanted, local_files_only=True)
-        except LocalEntryNotFoundError:
-            found = huggingface_hub.snapshot_download(**wanted)
-    except (
-        HfHubHTTPError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        RevisionResolutionError,
-        HFValidationError,
-    ) as error:
-        at = f"@{revision}" if revision else ""
-        said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise BundleError(
-            f"cannot get hf-hub:{repo}{at}: {said}; check the name, the revision and the network, "
-            "and log in (hf auth login) if it is private"
-        ) from error
-    path = Path(found)
-    commit = path.name if _COMMIT.fullmatch(path.name) else revision
-    return BundleFolder(path, revision=commit, cache=path.parent.parent)
+        config = BundleConfig.model_validate_json((folder / CONFIG_FILE).read_bytes())
+    except (OSError, ValidationError):
+        return True
+    needed = [name for name in bundle_contents(config) if name != README_FILE]
+    return all((folder / name).is_file() for name in needed)

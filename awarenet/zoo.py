@@ -48,6 +48,8 @@ SPECS = {
     "res2net101": Spec("res2net101_26w_4s.in1k", 224, "layer4"),
     # 224 is the paper's side; 600 px, timm's own, costs seven times as much
     "efficientnet_b7": Spec("tf_efficientnet_b7.ns_jft_in1k", 224, "bn2"),
+    # what self-blended images were published with, https://arxiv.org/abs/2204.08376
+    "efficientnet_b4": Spec("tf_efficientnet_b4.ap_in1k", 380, "bn2", _HALF, _HALF),
     # the demo's three, cut where their grid is 1/16 of the input: 5 of 7 stages
     "efficientnet_lite0": Spec(
         "tf_efficientnet_lite0.in1k",

@@ -1,19 +1,13 @@
-"""Bundles: what is written is read, by us and by timm, from a folder and from the Hub."""
-
-import shutil
-from pathlib import Path
+"""Bundles: what is written is read, by us and by timm; from the Hub: test_hub.py."""
 
 import pytest
 import torch
-from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file
 from tiny_bundle import MEMBER, golden_crops, refusal, save, sha256, tiny_ensemble
 
-from awarenet import bundle_files, zoo
+from awarenet import zoo
 from awarenet.bundle import load_bundle
 from awarenet.errors import BundleError
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def test_a_bundle_is_read_as_it_was_written(saved):
@@ -142,53 +136,3 @@ def test_a_bare_name_is_answered_with_both_spellings(tmp_path, monkeypatch):
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     assert f"no folder '{tmp_path / 'nowhere'}'" in refusal(tmp_path / "nowhere")
-
-
-def hub_cache(tmp_path: Path, bundle: Path) -> Path:
-    """Lay a bundle out as the Hub's client does: files are links to blobs named by hash."""
-    repo = tmp_path / "cache" / "models--me--tiny"
-    snapshot = repo / "snapshots" / COMMIT
-    (repo / "blobs").mkdir(parents=True)
-    for path in [path for path in bundle.rglob("*") if path.is_file()]:
-        blob = repo / "blobs" / sha256(path)
-        shutil.copy(path, blob)
-        link = snapshot / path.relative_to(bundle)
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(blob)
-    return snapshot
-
-
-def answer_with(monkeypatch, snapshot: Path | None) -> list[dict]:
-    """Put a fake in the place of the Hub's client: it has the snapshot, but not in its cache."""
-    calls = []
-
-    def snapshot_download(**asked):
-        calls.append(asked)
-        if snapshot is None or asked.get("local_files_only"):
-            raise LocalEntryNotFoundError("nothing here")
-        return str(snapshot)
-
-    monkeypatch.setattr(bundle_files.huggingface_hub, "snapshot_download", snapshot_download)
-    return calls
-
-
-def test_a_bundle_comes_from_the_hub_after_a_look_into_the_cache(monkeypatch, tmp_path, bundle):
-    calls = answer_with(monkeypatch, hub_cache(tmp_path, bundle))
-    found = load_bundle("hf-hub:me/tiny@v1.0")
-    assert (found.source, found.revision) == ("hf-hub:me/tiny@v1.0", COMMIT)
-    assert [call.get("local_files_only", False) for call in calls] == [True, False]
-    assert {(call["repo_id"], call["revision"]) for call in calls} == {("me/tiny", "v1.0")}
-
-
-def test_a_link_out_of_the_hubs_cache_is_refused(monkeypatch, tmp_path, bundle):
-    snapshot = hub_cache(tmp_path, bundle)
-    (snapshot / "config.json").unlink()
-    (snapshot / "config.json").symlink_to(bundle / "config.json")
-    answer_with(monkeypatch, snapshot)
-    assert f"{snapshot / 'config.json'} is a link" in refusal("hf-hub:me/tiny")
-
-
-def test_a_hub_that_does_not_answer_is_one_error_for_people(monkeypatch):
-    answer_with(monkeypatch, None)
-    message = refusal("hf-hub:me/tiny@v1.0")
-    assert "cannot get hf-hub:me/tiny@v1.0: nothing here" in message

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MAX_LINES = 300
 ROWS = [  # a file imports only from above its own row
     {"errors", "_tvcompat"},
-    {"settings", "hashing", "shots", "scoring", "combine", "quality", "nets"},
+    {"settings", "hashing", "hub", "shots", "scoring", "combine", "quality", "nets"},
     {"media", "zoo", "faces", "report"},
     {"video", "tracks", "ensemble", "bundle_config"},
     {"runtime", "bundle_files"},

@@ -22,7 +22,7 @@ def test_an_unknown_stage_is_refused_with_the_right_ones(capsys):
     assert caught.value.code == 2
     message = capsys.readouterr().err.splitlines()[-1]
     assert (
-        "no stage trian; there are index, prepare, check, train, ensemble, evaluate, bundle"
+        "no stage trian; there are index, prepare, check, train, ensemble, evaluate, report, bundle"
         in message
     )
 
@@ -32,7 +32,7 @@ def test_an_unknown_stage_is_refused_with_the_right_ones(capsys):
     [
         ("train.stepz=5", "no setting 'stepz'; did you mean 'steps'?"),
         ("trian.steps=5", "no section 'trian'; did you mean 'train'?"),
-        ("train.steps=0", "steps = 0; expected greater than or equal to 1"),
+        ("train.batch=0", "batch = 0; expected greater than or equal to 2"),
         ("train.steps=many", 'steps = "many"; expected'),
         ("split.shares=[0.5, 0.5]", "shares"),
         ("train", "expected section.key=value"),
@@ -104,7 +104,7 @@ def test_only_stages_asked_for_run_and_in_their_order(monkeypatch):
     assert main(["bundle", "train", "--settings", str(PRESET)]) == 0
     assert ran == ["train", "bundle"]
     assert main(["--settings", str(PRESET)]) == 0
-    assert ran[2:] == [stage for stage in STAGES if stage != "index"]
+    assert ran[2:] == [stage for stage in STAGES if stage not in ("index", "push")]
     assert main(["index", "--settings", str(PRESET)]) == 0
     assert ran[-1] == "index"
 

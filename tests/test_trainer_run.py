@@ -17,6 +17,7 @@ from awarenet.pipeline import load_detector
 from awarenet.report import Report
 from awarenet.settings import Settings, load_settings
 from trainer.card import model_card
+from trainer.experiments import experiments
 from trainer.extraction.crops import read_scene
 from trainer.manifest import read_manifest
 from trainer.prepare import manifest_hash
@@ -28,6 +29,7 @@ from trainer.splits.split_file import read_split
 ROOT = Path(__file__).resolve().parent.parent
 PRESET = ROOT / "tests" / "tiny.toml"
 FAMILIES = ["test_efficientnet", "test_resnet"]
+OWN = Path("experiments", "all-camera")  # of the run's folder: what belongs to its only ensemble
 DEADLINE_S = 1800  # about a minute on two idle cores
 
 
@@ -81,8 +83,8 @@ def content(folder: Path) -> dict[str, tuple[int, bytes]]:
 def test_the_stages_ran_in_their_order(place):
     lines = (place / "log.txt").read_text("utf-8").splitlines()
     ran = [line.split("== ")[1] for line in lines if "== " in line]
-    assert ran == ["prepare", "check", "train", "ensemble", "evaluate", "bundle"]
-    assert list(STAGES) == ["index", *ran]
+    assert ran == ["prepare", "check", "train", "ensemble", "evaluate", "report", "bundle"]
+    assert list(STAGES) == ["index", *ran, "push"]
 
 
 @pytest.mark.slow
@@ -119,10 +121,10 @@ def test_every_crop_is_there_with_the_face_in_its_middle(run):
 
 @pytest.mark.slow
 def test_every_member_was_trained_to_its_last_step(run):
-    names = sorted(path.name for path in (run / "members").iterdir())
+    names = sorted(path.name for path in (run / OWN / "members").iterdir())
     assert names == [f"{family}-{index}" for family in FAMILIES for index in (0, 1)]
     for name in names:
-        log = (run / "members" / name / "log.jsonl").read_text("utf-8").splitlines()
+        log = (run / OWN / "members" / name / "log.jsonl").read_text("utf-8").splitlines()
         assert [json.loads(line)["step"] for line in log] == [35, 70]
 
 
@@ -137,7 +139,7 @@ def test_clips_were_swapped_and_dealt_out(run):
 
 @pytest.mark.slow
 def test_figures_were_measured_on_every_kind_and_source(run):
-    metrics = json.loads((run / "metrics.json").read_text("utf-8"))
+    metrics = json.loads((run / OWN / "metrics.json").read_text("utf-8"))
     expected = {"own sources, clean", "own sources, hard", "others, clean"}
     assert set(metrics["crops"]) == expected
     for kinds in metrics["crops"].values():
@@ -159,7 +161,7 @@ def test_the_bundle_loads_and_says_what_it_was_made_of(run):
     seeds = [member.seed for family in config.families for member in family.members]
     assert seeds == [0, 1, 2, 3]
     assert config.calibration is not None
-    fitted = json.loads((run / "fit.json").read_text("utf-8"))
+    fitted = json.loads((run / OWN / "fit.json").read_text("utf-8"))
     assert config.calibration.scale == fitted["scale"] > 0
     assert config.thresholds.default == fitted["threshold"]
     assert config.combiner.weights == pytest.approx(fitted["weights"], abs=1e-6)
@@ -175,14 +177,15 @@ def test_the_bundle_loads_and_says_what_it_was_made_of(run):
 
 @pytest.mark.slow
 def test_the_card_says_how_people_were_split_and_what_crosses(run, monkeypatch):
-    settings = load_settings(PRESET, (), TrainerSettings)
-    parts = [json.loads((run / name).read_text("utf-8")) for name in ("fit.json", "metrics.json")]
-    card = model_card(settings, *parts)
+    [experiment] = experiments(load_settings(PRESET, (), TrainerSettings))
+    names = ("fit.json", "metrics.json")
+    parts = [json.loads((run / OWN / name).read_text("utf-8")) for name in names]
+    card = model_card(experiment, *parts)
     assert "Split by the protocol `identity`" in card
     assert "**It leaks.**" not in card
     leaky = {"protocol": "frame", "split_warnings": "It leaks."}
     monkeypatch.setattr("trainer.card.read_notes", lambda path: leaky)
-    card = model_card(settings, *parts)
+    card = model_card(experiment, *parts)
     assert "Split by the protocol `frame`" in card
     assert "**It leaks.**" in card
 
@@ -205,8 +208,9 @@ def test_the_bundle_judges_a_clip(run):
 
 @pytest.mark.slow
 def test_a_second_run_does_nothing_again(run, caplog):
-    kept = {path: content(run / path) for path in ("members", "crops", "fake", "clips")}
-    files = [run / name for name in ("manifest.parquet", "fit.json", "metrics.json", "scored.json")]
+    kept = {path: content(run / path) for path in (OWN / "members", "crops", "fake", "clips")}
+    names = ("fit.json", "metrics.json", "scored.json")
+    files = [run / "manifest.parquet", *(run / OWN / name for name in names)]
     times = [path.stat().st_mtime_ns for path in files]
     config = json.loads((run / "bundle" / "config.json").read_text("utf-8"))
     # workers=1: in this process, and no other is started

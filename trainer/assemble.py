@@ -1,4 +1,8 @@
-"""The last stage: the finished bundle, with its model card and its golden check."""
+"""Put trained members under a combiner, and write the bundle that holds them.
+
+A raw bundle, without calibration, lets the page's own pipeline score clips while there is nothing
+else yet; the finished one carries what was fitted and measured, and its model card.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +12,26 @@ from pathlib import Path
 import cv2
 import matplotlib
 import numpy as np
+from torch import nn
 
 from awarenet.bundle import save_bundle
-from awarenet.bundle_config import Calibration, ThresholdRow, Thresholds, TrainedOn
+from awarenet.bundle_config import Calibration, Crop, ThresholdRow, Thresholds, TrainedOn
 from awarenet.combine import create_combiner
+from awarenet.ensemble import Ensemble
 from awarenet.faces import create_face_finder, crop_face
 from trainer.atomic import read_json
+from trainer.augmentation.codecs import jpeg
 from trainer.card import model_card
-from trainer.codecs import jpeg
-from trainer.fit import build_ensemble, crop_config, crop_side, seeds
+from trainer.experiments import Experiment
 from trainer.prepare import manifest_hash
-from trainer.settings import TrainerSettings
 from trainer.stamps import needed
+from trainer.training.scoring import load_member
 
 log = logging.getLogger(__name__)
 
 
-def write_bundle(settings: TrainerSettings) -> Path:
-    """Write the bundle of a run that is trained, fitted and evaluated; replaces an older one.
+def write_bundle(experiment: Experiment) -> Path:
+    """Write the bundle of an experiment that is trained, fitted and evaluated; replaces an older.
 
     Returns:
         The bundle's folder.
@@ -33,18 +39,15 @@ def write_bundle(settings: TrainerSettings) -> Path:
     Raises:
         AwareNetError: Something was not fitted or not measured yet.
     """
-    run = Path(settings.data.run)
-    fitted = read_json(needed(run / "fit.json", "ensemble"))
-    metrics = read_json(needed(run / "metrics.json", "evaluate"))
-    weights = [fitted["weights"][family] for family in settings.ensemble.families]
-    target = Path(settings.ensemble.bundle)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    datasets = tuple(Path(folder).name for folder in settings.data.photos)
+    settings, target = experiment.settings, experiment.bundle
+    fitted = read_json(needed(experiment.folder / "fit.json", "ensemble"))
+    metrics = read_json(needed(experiment.folder / "metrics.json", "evaluate"))
+    weights = [fitted["weights"][family] for family in experiment.families]
     save_bundle(
         target,
-        build_ensemble(settings, create_combiner("two_tier", weights)),
+        build_ensemble(experiment, create_combiner("two_tier", weights)),
         name=settings.ensemble.name,
-        seeds=seeds(settings),
+        seeds=experiment.seeds,
         calibration=Calibration(
             scale=fitted["scale"], offset=fitted["offset"], fitted_on=fitted["fitted_on"]
         ),
@@ -53,22 +56,59 @@ def write_bundle(settings: TrainerSettings) -> Path:
             table=tuple(ThresholdRow(**row) for row in fitted["table"]),
             fitted_on=fitted["fitted_on"],
         ),
-        crop=crop_config(settings),
+        crop=crop_config(experiment),
         trained_on=TrainedOn(
             text=settings.card.summary,
-            datasets=datasets,
-            split_sha256=manifest_hash(run / "manifest.parquet"),
+            datasets=tuple(experiment.datasets),
+            split_sha256=manifest_hash(experiment.manifest),
         ),
         metrics=metrics,
-        golden_crops=golden_crops(settings),
-        readme=model_card(settings, fitted, metrics),
+        golden_crops=golden_crops(experiment),
+        readme=model_card(experiment, fitted, metrics),
     )
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     log.info("bundle: %s, %.1f MB", target, size / 1e6)
     return target
 
 
-def golden_crops(settings: TrainerSettings) -> np.ndarray:
+def write_raw_bundle(experiment: Experiment, combiner: nn.Module) -> Path:
+    """A bundle without calibration, for scoring calibration and test clips by the real pipeline."""
+    folder = experiment.folder / "raw"
+    save_bundle(
+        folder,
+        build_ensemble(experiment, combiner),
+        name=f"{experiment.settings.ensemble.name}-raw",
+        seeds=experiment.seeds,
+        calibration=None,
+        thresholds=Thresholds(default=0.5, fitted_on="nothing"),
+        crop=crop_config(experiment),
+        trained_on=TrainedOn(text="see the finished bundle", datasets=(), split_sha256="0" * 64),
+        metrics={},
+        golden_crops=golden_crops(experiment),
+        readme="Not calibrated; made by the trainer for its own use.",
+    )
+    return folder
+
+
+def build_ensemble(experiment: Experiment, combiner: nn.Module) -> Ensemble:
+    """All trained members under a combiner."""
+    count = experiment.settings.ensemble.members
+    members = {
+        family: [load_member(experiment, family, index) for index in range(count)]
+        for family in experiment.families
+    }
+    return Ensemble(members, combiner, {family: experiment.spec(family) for family in members})
+
+
+def crop_config(experiment: Experiment) -> Crop:
+    """How faces were cut out, for the bundle."""
+    settings = experiment.settings
+    return Crop(
+        detector=settings.faces.detector, margin=settings.train.margin, side=experiment.side
+    )
+
+
+def golden_crops(experiment: Experiment) -> np.ndarray:
     """Four crops that any clone can make again: a public-domain portrait, as it is and degraded.
 
     Returns:
@@ -76,7 +116,8 @@ def golden_crops(settings: TrainerSettings) -> np.ndarray:
     """
     path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
     image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-    face = max(create_face_finder(settings.faces).find(image), key=lambda face: face.side_px)
-    crop = crop_face(image, face.box, margin=settings.train.margin, side=crop_side(settings))
+    own = experiment.settings
+    face = max(create_face_finder(own.faces).find(image), key=lambda face: face.side_px)
+    crop = crop_face(image, face.box, margin=own.train.margin, side=experiment.side)
     noise = np.random.default_rng(0).integers(0, 256, crop.shape, dtype=np.uint8)
     return np.stack([crop, jpeg(crop, 40), cv2.GaussianBlur(crop, (0, 0), 3), noise])

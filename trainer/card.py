@@ -2,179 +2,134 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from trainer.fit import seeds
-from trainer.manifest import read_manifest, read_notes
-from trainer.metrics import Figure
+import jinja2
+
+from trainer.card_metadata import card_metadata
+from trainer.evaluation.metrics import Figure
+from trainer.experiments import Experiment
+from trainer.manifest import Row, read_manifest, read_notes
 from trainer.prepare import manifest_hash
-from trainer.settings import TrainerSettings
+from trainer.splits import PARTS
+from trainer.starting_weights import describe_starting_weights
 
-CARD = """---
-license: {license}
-library_name: timm
-pipeline_tag: video-classification
-tags: [deepfake-detection, face-swap, ensemble, grad-cam]
----
-# {name}
-
-{count} networks in {families} families vote on whether a face was manipulated: the members of a
-family are averaged (tier 1), the families are weighed by learned shares (tier 2), after AWARE-NET
-(https://arxiv.org/abs/2505.00312). It answers with a calibrated probability and an interval.
-
-{about}
-
-A probability is an opinion, never a proof.
-
-## Networks
-
-| family | ImageNet weights | members | seeds | share of the vote |
-|---|---|---|---|---|
-{network_rows}
-
-## Data
-
-{data}
-
-{clips}
-
-Split by the protocol `{protocol}` before a face was cut or a fake made (SHA-256 `{split}`):
-{split_counts} real crops. {split_warnings}Fakes made here: {kinds}, both faces of a swap from the
-same part; `{held_out}` was kept out of training.
-
-**Who is missing.** {missing}
-
-## Calibration and threshold
-
-Platt scaling and the threshold ({threshold:.3f}) were fitted on {fitted_on}. A false-alarm rate
-measured on so many people holds for people like them, not for the world.
-
-## Figures
-
-Held-out people only; 95 % bootstrap intervals over people in brackets. *Clean*: face of 120-160 px,
-JPEG 75-95 or H.264 CRF 16-23. *Hard*: face of 48-96 px, JPEG 30-60 or CRF 28-36.
-
-AUC on single crops:
-
-| people | kind of fake | AUC | people, crops |
-|---|---|---|---|
-{crop_rows}
-
-AUC over all kinds, the ensemble against its parts:
-
-| scorer | clean | hard |
-|---|---|---|
-{member_rows}
-
-Clips, at the threshold that ships. *Portraits*: clips made of held-out people's photographs, one
-camera and codec each. *Video*: real clips as they are and swapped by us.
-
-| clips | label | clips | flagged | fake | inconclusive | real | AUC |
-|---|---|---|---|---|---|---|---|
-{clip_rows}
-
-Flagged means a probability at or above the threshold; the words are the verdicts, which also ask
-that the whole interval lies on one side.
-
-## Licences
-
-These weights: {license}. They start from ImageNet weights under {licences}. The rights in the data
-stand beside each source above; none of it is in this folder.
-"""
-
-
+TEMPLATE = Path(__file__).with_name("card.md.j2")
 UNTOLD = "Nobody has said in [card] sources what this is and what rights there are in it."
+CALIBRATIONS = {"platt": "Platt scaling", "temperature": "A temperature"}
 
 
-def model_card(settings: TrainerSettings, fitted: dict, metrics: dict) -> str:
+def model_card(experiment: Experiment, fitted: dict, metrics: dict) -> str:
     """Fill the card in with what was measured."""
-    manifest = Path(settings.data.run) / "manifest.parquet"
-    rows, notes = read_manifest(manifest), read_notes(manifest)
-    warnings = notes.get("split_warnings", "").splitlines()
-    real = [row for row in rows if row.label == 0]
-    own = [row for row in real if row.dataset not in settings.data.test_photos]
-    parts = {part: sum(r.split == part for r in own) for part in ("train", "validation", "test")}
-    sources = {row.dataset: sum(r.dataset == row.dataset for r in real) for row in real}
-    told = settings.card.sources
-    data = "\n".join(
-        f"- `{name}`: {count} photographs with a face"
-        + (", tested on only" if name in settings.data.test_photos else "")
-        + f". {told.get(name, UNTOLD)}"
-        for name, count in sorted(sources.items())
-    )
-    folders = [Path(entry).name for entry in settings.data.videos]
-    clips = "\n".join(f"- `{name}`: clips, calibrated and tested on only. {told.get(name, UNTOLD)}"
-                      for name in folders)  # fmt: skip
-    origins = _origins(settings)
-    return CARD.format(
+    settings = experiment.settings
+    notes = read_notes(experiment.manifest)
+    rows = [row for row in read_manifest(experiment.manifest) if row.label == 0]
+    own = Counter(row.split for row in rows if experiment.learns_from(row))
+    origins = _origins(experiment)
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
+    return environment.from_string(TEMPLATE.read_text("utf-8")).render(
+        metadata=card_metadata(settings, metrics, experiment.datasets).strip(),
         name=settings.ensemble.name,
-        count=len(settings.ensemble.families) * settings.ensemble.members,
-        families=len(settings.ensemble.families),
-        network_rows="\n".join(
-            f"| {family} | {origins[family]} | {settings.ensemble.members} | "
-            f"{', '.join(map(str, numbers))} | {fitted['weights'][family]:.3f} |"
-            for family, numbers in seeds(settings).items()
-        ),
-        license=settings.card.license,
+        members=settings.ensemble.members,
+        families=[
+            {
+                "name": family,
+                "origin": origins[family],
+                "side": experiment.spec(family).side,
+                "seeds": seeds,
+                "weight": fitted["weights"][family],
+            }
+            for family, seeds in experiment.seeds.items()
+        ],
         about=settings.card.about.strip(),
         missing=settings.card.missing.strip(),
-        data=data,
-        clips=clips,
+        sources=_sources(experiment, rows),
         protocol=notes.get("protocol", "identity"),
-        split_warnings="".join(f"**{line}** " for line in warnings),
-        split=manifest_hash(manifest)[:16],
-        split_counts=", ".join(f"{count} {part}" for part, count in parts.items()),
-        kinds=", ".join(settings.forge.kinds),
+        warnings=notes.get("split_warnings", "").splitlines(),
+        split=manifest_hash(experiment.manifest)[:16],
+        split_counts=", ".join(f"{own[part]} {part}" for part in PARTS),
+        fakes=", ".join(settings.forge.kinds) if settings.data.photos else "",
         held_out=settings.forge.held_out,
+        recipe=experiment.recipe,
+        calibration=CALIBRATIONS[fitted["calibration"]],
         threshold=fitted["threshold"],
         fitted_on=fitted["fitted_on"],
-        crop_rows=_crop_rows(metrics["crops"], settings.forge.held_out),
-        member_rows="\n".join(
-            f"| {name} | {value:.3f} | {metrics['members']['hard'][name]:.3f} |"
-            for name, value in metrics["members"]["clean"].items()
-        ),
-        clip_rows=_clip_rows(metrics["clips"]),
-        licences=" and ".join(sorted({text.rpartition(", ")[2] for text in origins.values()})),
+        sets=_sets(metrics["sets"]),
+        crops=[
+            {"people": people, "kind": kind, "auc": _figure(figure), "figure": figure}
+            for people, kinds in metrics["crops"].items()
+            for kind, figure in kinds.items()
+        ],
+        parts=[
+            {"name": name, "clean": value, "hard": metrics["members"]["hard"][name]}
+            for name, value in metrics["members"].get("clean", {}).items()
+        ],
+        clips=_clips(metrics["clips"]),
+        license=settings.card.license,
+        licenses=" and ".join(sorted({text.rpartition(", ")[2] for text in origins.values()})),
     )
 
 
-def _origins(settings: TrainerSettings) -> dict[str, str]:
-    """Where each family's starting weights come from, in words."""
-    from trainer.starting_weights import SOURCES
-
-    found = {}
-    for family in settings.ensemble.families:
-        source = SOURCES.get(family)
-        random = settings.train.start == "random" or source is None
-        found[family] = (
-            "random start, none" if random else
-            f"{source.package}=={source.version}, {source.license}"
-        )  # fmt: skip
-    return found
+def _origins(experiment: Experiment) -> dict[str, str]:
+    """Where each family's starting weights come from, in words that end in their license."""
+    if experiment.settings.train.start == "random":
+        return dict.fromkeys(experiment.families, "random start, none")
+    return {family: describe_starting_weights(family) for family in experiment.families}
 
 
-def _figure(figure: Figure) -> str:
+def _sources(experiment: Experiment, rows: Sequence[Row]) -> list[dict]:
+    """Every data set and folder, what it holds and what [card] tells of it."""
+    settings = experiment.settings
+    crops = Counter(row.dataset for row in rows)
+    listed = [
+        {
+            "name": name,
+            "holds": f"{crops[name]} "
+            + ("photographs with a face" if name not in settings.data.sets else "real face crops")
+            + ("" if name in experiment.datasets else ", tested on only"),
+            "told": settings.card.sources.get(name, UNTOLD),
+        }
+        for name in sorted(crops)
+    ]
+    for entry in settings.data.videos:
+        name = Path(entry).name
+        told = settings.card.sources.get(name, UNTOLD)
+        holds = "clips, calibrated and tested on only"
+        listed.append({"name": name, "holds": holds, "told": told})
+    return listed
+
+
+def _figure(figure: Figure | None) -> str:
+    if figure is None:
+        return "not measured"
     return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
 
 
-def _crop_rows(crops: dict, held_out: str) -> str:
-    return "\n".join(
-        f"| {people} | {kind}{' (unseen)' if kind == held_out else ''} | {_figure(figure)} | "
-        f"{figure['people']}, {figure['count']} |"
-        for people, kinds in crops.items()
-        for kind, figure in kinds.items()
-    )
+def _sets(sets: dict) -> list[dict]:
+    names = ("auc", "ap", "eer", "balanced_accuracy", "f1", "all_fake_f1", "ece", "log_loss")
+    return [
+        {
+            "name": name,
+            "learned_from": found["learned_from"],
+            "clips": found["clips"],
+            **{key: _figure(found["clips_level"]["two tiers"].get(key)) for key in names},
+        }
+        for name, found in sets.items()
+    ]
 
 
-def _clip_rows(clips: dict) -> str:
-    rows = []
-    for name, result in clips.items():
-        for label in ("genuine", "fake"):
-            if label in result:
-                row = result[label]
-                area = _figure(result["auc"]) if "auc" in result and label == "fake" else ""
-                rows.append(
-                    f"| {name} | {label} | {row['clips']} | {_figure(row['flagged'])} | "
-                    f"{row['fake']} | {row['inconclusive']} | {row['real']} | {area} |"
-                )
-    return "\n".join(rows)
+def _clips(clips: dict) -> list[dict]:
+    return [
+        {
+            "name": name,
+            "label": label,
+            **{key: result[label][key] for key in ("clips", "fake", "inconclusive", "real")},
+            "flagged": _figure(result[label]["flagged"]),
+            "auc": _figure(result["auc"]) if "auc" in result and label == "fake" else "",
+        }
+        for name, result in clips.items()
+        for label in ("genuine", "fake")
+        if label in result
+    ]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from awarenet.errors import AwareNetError
 from trainer.atomic import write_json
-from trainer.augment import SCENE_MARGIN
+from trainer.augmentation.camera import SCENE_MARGIN
 from trainer.extraction.extract import ExtractSettings
 from trainer.extraction.journal import describe_failures, failures
 from trainer.extraction.spread import clips_hash, run
@@ -62,7 +62,7 @@ def prepare(
     if own and settings.prepare.margin != SCENE_MARGIN:
         raise AwareNetError(
             f"[prepare] margin = {settings.prepare.margin}; portraits are prepared with "
-            f"{SCENE_MARGIN}, which `trainer.augment` counts on"
+            f"{SCENE_MARGIN}, which `trainer.clips` counts on"
         )
     if settings.split.protocol == "frame" and own:
         raise AwareNetError("[split] protocol frame deals frames out; fakes are made of people")
