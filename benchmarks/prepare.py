@@ -47,7 +47,7 @@ def draw(path: Path, seed: int, seconds: float) -> Path:
     """Film somebody who walks before a lively wall."""
     from tiny_people import portrait
 
-    from trainer.clips import write_clip
+    from trainer.portraits.clips import write_clip
 
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 256, (SIZE[1] // 8, SIZE[0] // 8, 3)).astype(np.uint8)

@@ -24,8 +24,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import cv2  # noqa: E402
 
 from trainer.augmentation import RECIPES  # noqa: E402
+from trainer.batches.samples import Samples  # noqa: E402
 from trainer.manifest import Row, read_manifest  # noqa: E402
-from trainer.samples import Samples  # noqa: E402
 from trainer.settings import TrainerSettings  # noqa: E402
 
 SCENE, SIDE, BATCH = 256, 224, 16  # px, px, crops

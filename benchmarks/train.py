@@ -35,8 +35,8 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from awarenet.settings import load_settings  # noqa: E402
 from awarenet.zoo import create_model, get_spec, preprocess  # noqa: E402
+from trainer.batches.samples import Batch, Samples  # noqa: E402
 from trainer.manifest import Row  # noqa: E402
-from trainer.samples import Batch, Samples  # noqa: E402
 from trainer.settings import TrainerSettings  # noqa: E402
 from trainer.training.devices import choose_precision, create_accelerator  # noqa: E402
 from trainer.training.loop import run  # noqa: E402

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from tiny_people import portrait
 
-from trainer.clips import write_clip
 from trainer.datasets import Clip
 from trainer.extraction.extract import ExtractSettings
+from trainer.portraits.clips import write_clip
 
 SIDE = 128  # px of one person's picture; the face has half of it
 SMALL = ExtractSettings(side=64, min_face_px=32, frames_real=3, frames_fake=2)

@@ -96,7 +96,7 @@ def analyze(source: str, clip: str) -> dict:
 
 def push(settings: dict, dry_run: bool = False) -> str | None:
     """Send a bundle."""
-    from trainer.push import push
+    from trainer.bundles.push import push
     from trainer.settings import TrainerSettings
 
     return push(TrainerSettings.model_validate(settings), dry_run=dry_run)

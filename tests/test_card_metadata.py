@@ -9,7 +9,7 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard, metadata_load
 
-from trainer.card_metadata import card_metadata
+from trainer.bundles.card_metadata import card_metadata
 from trainer.settings import TrainerSettings
 
 AUC = {"value": 0.91, "low": 0.8512, "high": 0.9498, "people": 34, "count": 120}

@@ -13,10 +13,11 @@ from tiny_people import portrait, real_scene, row, shaken, write_patterns
 
 from awarenet.errors import AwareNetError
 from awarenet.faces import Face, RetinaFaceMobileNet, create_face_finder
-from trainer.clips import MadeClip, make_clips, swap_face, swap_frames, write_clip
-from trainer.forge import Scene, face_mask
-from trainer.landmarks import find_landmarks
 from trainer.manifest import write_manifest
+from trainer.portraits import clips
+from trainer.portraits.clips import MadeClip, make_clips, swap_face, swap_frames, write_clip
+from trainer.portraits.forge import Scene, face_mask
+from trainer.portraits.landmarks import find_landmarks
 from trainer.settings import TrainerSettings
 
 RATE = 8  # frames a second
@@ -215,8 +216,8 @@ def test_a_folder_of_clips_that_is_not_there_is_named(folder):
 
 def test_donors_of_test_clips_are_test_people(folder, monkeypatch):
     used = []
-    monkeypatch.setattr("trainer.clips.read_scene", lambda row, root: used.append(row.clip))
-    monkeypatch.setattr("trainer.clips.swap_frames", lambda frames, *rest: frames)
+    monkeypatch.setattr(clips, "read_scene", lambda row, root: used.append(row.clip))
+    monkeypatch.setattr(clips, "swap_frames", lambda frames, *rest: frames)
     rows = [row(f"{split}-{n}", split=split) for split in ("train", "validation", "test")
             for n in range(3)]  # fmt: skip
     write_manifest(rows, folder / "run" / "manifest.parquet")

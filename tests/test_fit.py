@@ -14,10 +14,10 @@ from sklearn.linear_model import LogisticRegression
 
 from awarenet.errors import AwareNetError
 from trainer import measure
-from trainer.clips import MadeClip
 from trainer.experiments import experiments
 from trainer.fit import LOWEST_THRESHOLD, calibrate
 from trainer.measure import ScoredClip, clip_log_odds, frame_log_odds, score_clips
+from trainer.portraits.clips import MadeClip
 from trainer.settings import EnsembleSettings, TrainerSettings
 
 ONE = np.ones(1)  # weight of a single family

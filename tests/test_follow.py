@@ -17,9 +17,9 @@ from tiny_people import write_patterns
 from webdataset.writer import TarWriter
 
 from awarenet.errors import AwareNetError
-from trainer.follow import AHEAD, follow_in_processes, follow_in_thread
+from trainer.batches.follow import AHEAD, follow_in_processes, follow_in_thread
+from trainer.batches.samples import Samples
 from trainer.manifest import read_manifest
-from trainer.samples import Samples
 from trainer.settings import TrainerSettings
 
 LOADERS = 2
@@ -127,7 +127,7 @@ ABANDONED = """
 import multiprocessing, sys, time
 sys.path[:0] = {path!r}
 from test_follow import much
-from trainer.follow import follow_in_processes
+from trainer.batches.follow import follow_in_processes
 if __name__ == "__main__":
     given = follow_in_processes(much, range(1000), 2)
     next(given)

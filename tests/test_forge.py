@@ -9,8 +9,8 @@ from tiny_people import real_scene
 
 from awarenet.errors import AwareNetError
 from awarenet.faces import Face, create_face_finder
-from trainer import landmarks as landmarks_module
-from trainer.forge import (
+from trainer.portraits import landmarks as landmarks_module
+from trainer.portraits.forge import (
     MAKERS,
     Scene,
     blend,
@@ -20,7 +20,7 @@ from trainer.forge import (
     soft_mask,
     warp_face,
 )
-from trainer.landmarks import EYES, OVAL, find_landmarks
+from trainer.portraits.landmarks import EYES, OVAL, find_landmarks
 
 SIDE = 192
 REGIONS = ("oval", "inner", "brows_down", "lower")

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_people import row
 
+from trainer.batches.pairing import Order, pair_up
 from trainer.manifest import Row
-from trainer.pairing import Order, pair_up
 
 
 def frames(clip: str, times: list[float], **values: object) -> list[Row]:
@@ -51,7 +51,7 @@ def test_fakes_without_their_source_are_left_out_and_counted_once(caplog):
     rows = frames("a", [0.0]) + frames("a-x", [0.0], label=1, source="a")
     rows += frames("gone-x", [0.0, 1.0, 2.0], label=1, source="gone")
     rows += frames("own-y", [0.0], label=1)  # its source is not known
-    with caplog.at_level(logging.WARNING, "trainer.pairing"):
+    with caplog.at_level(logging.WARNING, "trainer.batches.pairing"):
         reals, partners = pair_up(rows)
     assert [r.clip for r in reals] == ["a"]
     assert [fake.clip for fake in partners[0]] == ["a-x"]

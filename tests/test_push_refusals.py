@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from awarenet.errors import AwareNetError, SettingsError
-from trainer.push import pack, push, stale_files
+from trainer.bundles.push import pack, push, stale_files
 from trainer.settings import TrainerSettings
 
 

@@ -13,10 +13,10 @@ import pytest
 from tiny_people import real_scene, write_patterns
 
 from awarenet.faces import crop_face
-from trainer import samples
 from trainer.augmentation import RECIPES
+from trainer.batches import samples
+from trainer.batches.samples import Samples, draw_crops, plain_crops
 from trainer.manifest import Row, read_manifest
-from trainer.samples import Samples, draw_crops, plain_crops
 from trainer.settings import TrainerSettings
 
 SIDE = 32  # px of a crop

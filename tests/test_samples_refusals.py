@@ -7,8 +7,8 @@ import pytest
 from tiny_people import row, write_patterns
 
 from awarenet.errors import AwareNetError, SettingsError
+from trainer.batches.samples import Samples, draw_crops, plain_crops
 from trainer.manifest import Row, read_manifest
-from trainer.samples import Samples, draw_crops, plain_crops
 from trainer.settings import TrainerSettings
 
 

@@ -16,7 +16,7 @@ from awarenet.bundle import load_bundle
 from awarenet.pipeline import load_detector
 from awarenet.report import Report
 from awarenet.settings import Settings, load_settings
-from trainer.card import model_card
+from trainer.bundles.card import model_card
 from trainer.experiments import experiments
 from trainer.extraction.crops import read_scene
 from trainer.manifest import read_manifest
@@ -184,7 +184,7 @@ def test_the_card_says_how_people_were_split_and_what_crosses(run, monkeypatch):
     assert "Split by the protocol `identity`" in card
     assert "**It leaks.**" not in card
     leaky = {"protocol": "frame", "split_warnings": "It leaks."}
-    monkeypatch.setattr("trainer.card.read_notes", lambda path: leaky)
+    monkeypatch.setattr("trainer.bundles.card.read_notes", lambda path: leaky)
     card = model_card(experiment, *parts)
     assert "Split by the protocol `frame`" in card
     assert "**It leaks.**" in card

@@ -19,8 +19,8 @@ if __name__ == "__main__":
 
 from accelerate import Accelerator  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
-from trainer.samples import Batch  # noqa: E402
 
+from trainer.batches.samples import Batch  # noqa: E402
 from trainer.experiments import Experiment  # noqa: E402
 from trainer.settings import TrainerSettings, TrainSettings  # noqa: E402
 from trainer.training.loop import run  # noqa: E402
@@ -64,7 +64,7 @@ def settings_in(folder: Path, manifest: Path, **train: object) -> TrainerSetting
 
 
 class Drawn:
-    """Training crops as `trainer.samples.Samples` gives them, but of noise; fakes are brighter."""
+    """Training crops as `Samples` gives them, but of noise; fakes are brighter."""
 
     batches_per_epoch = 4
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from awarenet.scoring import Calibration, track_score, verdict
 from trainer.atomic import read_json, write_json
-from trainer.clips import make_clips
+from trainer.batches.samples import draw_crops, plain_crops
 from trainer.evaluation.bootstrap import auc_with_interval, rate_with_interval
 from trainer.evaluation.datasets import clip_auc, measure_dataset
 from trainer.evaluation.metrics import Figure, auc
@@ -38,7 +38,7 @@ from trainer.measure import (
     predict,
     score_clips,
 )
-from trainer.samples import draw_crops, plain_crops
+from trainer.portraits.clips import make_clips
 from trainer.settings import TrainerSettings
 from trainer.stamps import content_hash, is_made
 

@@ -16,9 +16,9 @@ import torch
 
 from awarenet.combine import TwoTier, create_combiner, fit_two_tier
 from awarenet.errors import AwareNetError
-from trainer.assemble import write_raw_bundle
 from trainer.atomic import read_json, write_json
-from trainer.clips import make_clips
+from trainer.batches.samples import draw_crops
+from trainer.bundles.assemble import write_raw_bundle
 from trainer.evaluation.calibration import choose, compare
 from trainer.experiments import Experiment
 from trainer.manifest import read_manifest
@@ -32,7 +32,7 @@ from trainer.measure import (
     predict,
     score_clips,
 )
-from trainer.samples import draw_crops
+from trainer.portraits.clips import make_clips
 from trainer.settings import TrainerSettings
 from trainer.stamps import content_hash, is_made
 from trainer.training.together import read_together

@@ -19,13 +19,13 @@ from awarenet.pipeline import Detector
 from awarenet.settings import Settings
 from trainer.atomic import read_json, write_json
 from trainer.augmentation.camera import REGIMES, degrade, draw_degradation
-from trainer.clips import MadeClip
+from trainer.batches.samples import plain_crops
 from trainer.evaluation.metrics import log_odds
 from trainer.evaluation.predictions import Predictions
 from trainer.experiments import Experiment
 from trainer.extraction.crops import read_scene
 from trainer.manifest import Row
-from trainer.samples import plain_crops
+from trainer.portraits.clips import MadeClip
 from trainer.stamps import content_hash, is_made
 from trainer.training.scoring import load_member, member_logits, weights_path
 

@@ -18,8 +18,8 @@ from trainer.extraction.extract import ExtractSettings
 from trainer.extraction.journal import describe_failures, failures
 from trainer.extraction.spread import clips_hash, run
 from trainer.extraction.store import FolderStore, ShardStore
-from trainer.fakes import make_fakes
 from trainer.manifest import Row, iterate_manifest, read_manifest, read_notes, write_manifest
+from trainer.portraits.fakes import make_fakes
 from trainer.settings import TrainerSettings
 from trainer.sources import index_portraits, index_sets, refuse_namesakes
 from trainer.splits import Split, frame_part
@@ -62,7 +62,7 @@ def prepare(
     if own and settings.prepare.margin != SCENE_MARGIN:
         raise AwareNetError(
             f"[prepare] margin = {settings.prepare.margin}; portraits are prepared with "
-            f"{SCENE_MARGIN}, which `trainer.clips` counts on"
+            f"{SCENE_MARGIN}, which `trainer.portraits.clips` counts on"
         )
     if settings.split.protocol == "frame" and own:
         raise AwareNetError("[split] protocol frame deals frames out; fakes are made of people")

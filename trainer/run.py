@@ -92,7 +92,7 @@ def run_report(settings: TrainerSettings) -> None:
 
 def run_bundle(settings: TrainerSettings) -> None:
     """The folder that the page runs, with its model card; one for each experiment."""
-    from trainer.assemble import write_bundle
+    from trainer.bundles.assemble import write_bundle
 
     for experiment in experiments(settings):
         write_bundle(experiment)
@@ -100,7 +100,7 @@ def run_bundle(settings: TrainerSettings) -> None:
 
 def run_push(settings: TrainerSettings, **options: bool) -> None:
     """The bundle to the Hugging Face Hub."""
-    from trainer.push import push
+    from trainer.bundles.push import push
 
     push(settings, **options)
 

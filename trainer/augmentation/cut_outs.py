@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from awarenet.faces import Box
-from trainer.landmarks import OVAL
 from trainer.manifest import Row
+from trainer.portraits.landmarks import OVAL
 
 KINDS = ("eyes", "nose", "mouth", "half", "patch")
 # Share of a box at which the detector's points lie, mean of 1,433 portraits of [data] photos.

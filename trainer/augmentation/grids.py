@@ -18,10 +18,10 @@ from awarenet.faces import crop_face
 from trainer.atomic import written_whole
 from trainer.augmentation import apply_conditions, draw_conditions
 from trainer.augmentation.cut_outs import known_points
+from trainer.batches.pairing import pair_up
 from trainer.extraction.crops import read_crop
-from trainer.forge import make_fake
 from trainer.manifest import Row, iterate_manifest
-from trainer.pairing import pair_up
+from trainer.portraits.forge import make_fake
 from trainer.settings import TrainerSettings
 from trainer.stamps import needed
 

@@ -48,7 +48,7 @@ def read_crop(root: Path, path: str) -> np.ndarray:
 
 
 def read_scene(row: Row, root: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """Load a crop with the points of its face, as `trainer.forge` takes it.
+    """Load a crop with the points of its face, as `trainer.portraits.forge` takes it.
 
     Raises:
         AwareNetError: It is missing or cannot be decoded.

@@ -20,7 +20,7 @@ from awarenet.faces import Face, FaceFinder, create_face_finder, crop_face
 from awarenet.settings import FaceSettings, LimitSettings
 from trainer.datasets import Clip
 from trainer.extraction.frames import Mask, Sample, read_frames, read_still
-from trainer.landmarks import find_landmarks
+from trainer.portraits.landmarks import find_landmarks
 
 SUFFIXES = {"jpeg": ".jpg", "png": ".png"}  # of `ExtractSettings.format`
 JPEG_QUALITY = 95

@@ -28,7 +28,7 @@ class DataSettings(Section):
     clip_people: dict[str, str] = {}
     # people of those clips to calibrate on; all others are tested on
     calibration_people: tuple[str, ...] = ()
-    # photograph -> photograph of the same person, found by `python -m trainer.duplicates`
+    # photograph -> photograph of the same person, found by `python -m trainer.portraits.duplicates`
     same_person: dict[str, str] = {}
     # folder of everything that a run makes; a second run goes on where the first one stopped
     run: str = "runs/demo"

@@ -26,7 +26,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from awarenet.errors import AwareNetError, SettingsError
-from trainer.samples import Batch, Samples
+from trainer.batches.samples import Batch, Samples
 from trainer.settings import TrainSettings
 from trainer.training.batch_norm import RunningStatistics
 from trainer.training.checkpoints import STATE, Progress, load_state, save_state, write_curve

@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from awarenet.zoo import create_model
+from trainer.batches.samples import Samples
 from trainer.experiments import Experiment
 from trainer.launch import is_first
 from trainer.manifest import read_manifest
-from trainer.samples import Samples
 from trainer.stamps import content_hash, is_made
 from trainer.starting_weights import load_starting_weights
 from trainer.tracking import open_tracker

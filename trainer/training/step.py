@@ -17,7 +17,7 @@ from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainer.samples import Batch
+from trainer.batches.samples import Batch
 from trainer.settings import TrainSettings
 from trainer.training.batch_norm import RunningStatistics
 from trainer.training.losses import Loss

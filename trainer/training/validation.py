@@ -17,9 +17,9 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from awarenet.errors import AwareNetError
+from trainer.batches.samples import draw_crops, plain_crops
 from trainer.experiments import Experiment
 from trainer.manifest import Row
-from trainer.samples import draw_crops, plain_crops
 from trainer.training.losses import Loss
 from trainer.training.scoring import outputs
 

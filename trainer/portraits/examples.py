@@ -1,6 +1,6 @@
 """Make the example clips of the page, from two photographs in the public domain.
 
-python -m trainer.examples --photos tests/photos --to assets/examples
+python -m trainer.portraits.examples --photos tests/photos --to assets/examples
 
 A camera moves slowly over a still photograph, with a little sensor noise; what is swapped carries
 the other person's face. None of these pictures is in the training data.
@@ -17,9 +17,9 @@ import numpy as np
 
 from awarenet.faces import FaceFinder, create_face_finder, crop_face
 from trainer.augmentation.camera import SCENE_MARGIN
-from trainer.clips import swap_face, write_clip
-from trainer.forge import Scene
-from trainer.landmarks import find_landmarks
+from trainer.portraits.clips import swap_face, write_clip
+from trainer.portraits.forge import Scene
+from trainer.portraits.landmarks import find_landmarks
 
 RATE, SECONDS, SIDE = 25, 4, 480
 
@@ -82,7 +82,9 @@ def make_examples(photos: Path, folder: Path) -> list[Path]:
 
 def main() -> int:
     """Write the clips and print their sizes."""
-    parser = argparse.ArgumentParser("trainer.examples", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        "trainer.portraits.examples", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--photos", type=Path, default=Path("tests/photos"))
     parser.add_argument("--to", type=Path, default=Path("assets/examples"))
     args = parser.parse_args()

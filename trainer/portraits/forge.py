@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 
-from trainer.landmarks import BROWS, EYES, LIPS, OVAL
+from trainer.portraits.landmarks import BROWS, EYES, LIPS, OVAL
 
 Scene = tuple[np.ndarray, np.ndarray]  # image (S, S, 3) uint8 RGB, landmarks (468, 2) float32 px
 GRID_PX = 8  # spacing at which a warp is computed before it is interpolated to every pixel

@@ -18,8 +18,8 @@ from trainer.atomic import written_whole
 from trainer.extraction.crops import read_scene
 from trainer.extraction.extract import encode
 from trainer.extraction.pool import run_here, run_in_pool
-from trainer.forge import describe, make_fake
 from trainer.manifest import Row
+from trainer.portraits.forge import describe, make_fake
 from trainer.settings import ForgeSettings
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from awarenet.ensemble import Ensemble
 from awarenet.faces import create_face_finder, crop_face
 from trainer.atomic import read_json
 from trainer.augmentation.codecs import jpeg
-from trainer.card import model_card
+from trainer.bundles.card import model_card
 from trainer.experiments import Experiment
 from trainer.prepare import manifest_hash
 from trainer.stamps import needed

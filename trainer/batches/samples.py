@@ -25,11 +25,11 @@ from trainer.augmentation import (
 )
 from trainer.augmentation.camera import REGIMES, Regime, degrade, draw_degradation
 from trainer.augmentation.cut_outs import known_points
+from trainer.batches.follow import follow_in_processes, follow_in_thread
+from trainer.batches.pairing import Order, pair_up
 from trainer.extraction.crops import read_crop
-from trainer.follow import follow_in_processes, follow_in_thread
-from trainer.forge import make_fake
 from trainer.manifest import Row
-from trainer.pairing import Order, pair_up
+from trainer.portraits.forge import make_fake
 from trainer.settings import AugmentSettings, TrainerSettings
 
 BLENDED = "self_blended"  # [train] input, and the kind of fake that it makes

@@ -1,6 +1,6 @@
 """Find photographs that may show the same person, to be looked at before anything is split.
 
-python -m trainer.duplicates --settings trainer/presets/demo.toml --out pairs.png
+python -m trainer.portraits.duplicates --settings trainer/presets/demo.toml --out pairs.png
 
 Cuts all faces of [data] photos and test_photos, compares them by features of an ImageNet network
 on the gray face, and writes the most alike pairs as a contact sheet. No network here knows people;
@@ -71,7 +71,9 @@ def contact_sheet(pairs: list[tuple[np.ndarray, np.ndarray]], across: int = 8) -
 
 def main() -> int:
     """Print the most alike pairs and write their contact sheet."""
-    parser = argparse.ArgumentParser("trainer.duplicates", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        "trainer.portraits.duplicates", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--settings", type=Path)
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     parser.add_argument("--out", type=Path, default=Path("pairs.png"))

@@ -23,9 +23,9 @@ from trainer.atomic import read_json, write_json, written_whole
 from trainer.augmentation.camera import SCENE_MARGIN
 from trainer.datasets import name_people
 from trainer.extraction.crops import read_scene
-from trainer.forge import Scene, make_fake
-from trainer.landmarks import find_landmarks
 from trainer.manifest import read_manifest
+from trainer.portraits.forge import Scene, make_fake
+from trainer.portraits.landmarks import find_landmarks
 from trainer.settings import TrainerSettings
 from trainer.stamps import content_hash, is_made
 
@@ -112,7 +112,7 @@ def swap_frames(
     Args:
         frames: (H, W, 3) uint8 RGB each.
         donor: Scene of the face to put on.
-        kind: Of `trainer.forge.MAKERS`.
+        kind: Of `trainer.portraits.forge.MAKERS`.
         seed: Drawn from anew at every frame, so that nothing flickers that would not in a real
             swap.
         finder: Finds the face; frames without one stay as they are.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 
-from trainer.card_metadata import card_metadata
+from trainer.bundles.card_metadata import card_metadata
 from trainer.evaluation.metrics import Figure
 from trainer.experiments import Experiment
 from trainer.manifest import Row, read_manifest, read_notes

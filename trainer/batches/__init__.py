@@ -1,0 +1,1 @@
+"""From the manifest to batches of training crops."""

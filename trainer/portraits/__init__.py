@@ -1,0 +1,1 @@
+"""Fakes made of photographs and clips that are free to use."""
