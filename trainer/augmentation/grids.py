@@ -96,7 +96,9 @@ def write_grids(experiment: Experiment, path: Path) -> Path:
         AwareNetError: There is no manifest, or no crop to train on.
     """
     rows = experiment.rows(iterate_manifest(needed(experiment.manifest, "prepare")), "train")
-    grid = sample_grid(rows, experiment.run, experiment.settings, experiment.recipe)
+    recipe = experiment.recipe
+    lines = LINES if recipe != "none" else 1  # the others would show the same again
+    grid = sample_grid(rows, experiment.run, experiment.settings, recipe, lines=lines)
     _, data = cv2.imencode(".png", cv2.cvtColor(grid, cv2.COLOR_RGB2BGR))
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as temporary:

@@ -58,13 +58,15 @@ def write_report(settings: TrainerSettings, path: Path | None = None) -> Path:
     run = Path(settings.data.run)
     path = run / FILE if path is None else path
     path.parent.mkdir(parents=True, exist_ok=True)
+    across = [across_section(grid), published_section(grid)]
+    alone = [*map(experiment_section, grid)]
+    results = [*across, *alone] if any(found.sets for found in grid) else [*alone, *across]
     sections = [
-        run_section(settings, own),
+        *_warnings(settings),
+        *results,
         data_section(own[0]),
-        *map(experiment_section, grid),
-        across_section(grid),
-        published_section(grid),
-        _limits(settings),
+        run_section(settings, own),
+        Section("Limits", [Bullets(LIMITS), Text(settings.card.missing)]),
     ]
     lead = f"Everything that was measured of the run “{run.name}”, and how it was measured."
     page = render(f"{settings.ensemble.name}: report of a run", lead, sections)
@@ -74,7 +76,7 @@ def write_report(settings: TrainerSettings, path: Path | None = None) -> Path:
     return path
 
 
-def _limits(settings: TrainerSettings) -> Section:
-    protocol = settings.split.protocol
-    warnings = [Text(LEAKY[protocol], "warning")] if protocol in LEAKY else []
-    return Section("Limits", [*warnings, Bullets(LIMITS), Text(settings.card.missing)])
+def _warnings(settings: TrainerSettings) -> list[Section]:
+    """What a reader has to know before any figure."""
+    said = LEAKY.get(settings.split.protocol)
+    return [Section("Read this first", [Text(said, "warning")])] if said else []
