@@ -148,6 +148,8 @@ def test_figures_were_measured_on_every_kind_and_source(run):
             assert 0 <= figure["low"] <= figure["high"] <= 1
     members = [f"{family}-{index}" for family in FAMILIES for index in (0, 1)]
     assert set(members) < set(metrics["members"]["clean"])
+    against = {row["against"] for row in metrics["paired"]["hard"]}
+    assert against == {*members, *FAMILIES, "plain mean"}
     video = metrics["clips"]["video"]
     assert video["without an answer"] == 0
     assert (video["genuine"]["clips"], video["fake"]["clips"]) == (2, 2)

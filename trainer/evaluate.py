@@ -20,10 +20,16 @@ import numpy as np
 from awarenet.scoring import Calibration, track_score, verdict
 from trainer.atomic import read_json, write_json
 from trainer.batches.samples import draw_crops, plain_crops
-from trainer.evaluation.bootstrap import auc_with_interval, rate_with_interval
+from trainer.evaluation.bootstrap import (
+    auc_with_interval,
+    draw_people,
+    figures_with_intervals,
+    paired_difference,
+    rate_with_interval,
+)
 from trainer.evaluation.datasets import clip_auc, measure_dataset
-from trainer.evaluation.metrics import Figure, auc
-from trainer.evaluation.predictions import Predictions
+from trainer.evaluation.metrics import Figure, Ranked, log_odds
+from trainer.evaluation.predictions import TWO_TIERS, Predictions
 from trainer.evaluation.robustness import sweep
 from trainer.experiments import Experiment
 from trainer.manifest import Row, read_manifest, read_notes
@@ -139,14 +145,15 @@ def _measure_portraits(
     experiment: Experiment, rows: Sequence[Row], weights: np.ndarray, fitted: dict
 ) -> dict:
     """Crops of photographs, clean and hard, and clips made of them."""
-    result: dict = {"crops": {}, "members": {}, "clips": {}}
+    result: dict = {"crops": {}, "members": {}, "paired": {}, "clips": {}}
     elsewhere = experiment.settings.data.test_photos
     own = [row for row in rows if row.dataset not in elsewhere and experiment.learns_from(row)]
     if own:
         for regime in ("clean", "hard"):
             logits = _logits(experiment, own, regime)
             result["crops"][f"own sources, {regime}"] = by_kind(own, logits, weights, experiment)
-            result["members"][regime] = compare_members(own, logits, weights, experiment)
+            figures, paired = compare_members(own, logits, weights, experiment)
+            result["members"][regime], result["paired"][regime] = figures, paired
         portraits = portrait_clips(experiment, own, "training")
         result["clips"]["portraits"] = judge(portraits, weights, fitted, experiment.settings)
     for name in elsewhere:
@@ -188,16 +195,31 @@ def by_kind(
 
 def compare_members(
     rows: Sequence[Row], logits: np.ndarray, weights: np.ndarray, experiment: Experiment
-) -> dict[str, float]:
-    """AUC over all kinds of every member alone, of each family, the plain mean and two tiers."""
-    labels = np.array([row.label for row in rows])
-    shares = 1 / (1 + np.exp(-logits.astype(np.float64)))
-    scores = {"two tiers": frame_log_odds(logits, weights), "plain mean": shares.mean(axis=(1, 2))}
-    for position, family in enumerate(experiment.families):
-        scores[family] = shares[:, position].mean(axis=1)
-        for index in range(logits.shape[2]):
-            scores[f"{family}-{index}"] = logits[:, position, index]
-    return {name: round(auc(labels, values), 4) for name, values in scores.items()}
+) -> tuple[dict[str, Figure], list[dict]]:
+    """AUC over all kinds of every member, each family, the plain mean and two tiers.
+
+    Returns:
+        The figures by scorer, and by how much two tiers are ahead of each other one, as rows of
+        `of`, `against` and `auc difference`.
+    """
+    found = Predictions.of(rows, logits, experiment.families)
+    draws = draw_people(found.identity, resamples=experiment.settings.evaluate.resamples)
+    ranked = {
+        name: Ranked(found.label, log_odds(score)) for name, score in found.scores(weights).items()
+    }
+    figures = {
+        name: figures_with_intervals(one, draws, ["auc"])["auc"] for name, one in ranked.items()
+    }
+    paired = [
+        {
+            "of": TWO_TIERS,
+            "against": name,
+            "auc difference": paired_difference(ranked[TWO_TIERS], other, draws),
+        }
+        for name, other in ranked.items()
+        if name != TWO_TIERS
+    ]
+    return figures, paired
 
 
 def judge(

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import jinja2
 
+from trainer.atomic import read_json
 from trainer.bundles.card_metadata import card_metadata
 from trainer.evaluation.metrics import Figure
-from trainer.experiments import Experiment
+from trainer.experiments import Experiment, experiments
 from trainer.manifest import Row, read_manifest, read_notes
 from trainer.prepare import manifest_hash
+from trainer.provenance import RECORD_FILE, hardware_in_words
 from trainer.splits import PARTS
 from trainer.starting_weights import describe_starting_weights
 
@@ -44,6 +46,7 @@ def model_card(experiment: Experiment, fitted: dict, metrics: dict) -> str:
             for family, seeds in experiment.seeds.items()
         ],
         about=settings.card.about.strip(),
+        effort=_effort(experiment),
         missing=settings.card.missing.strip(),
         sources=_sources(experiment, rows),
         protocol=notes.get("protocol", "identity"),
@@ -63,13 +66,24 @@ def model_card(experiment: Experiment, fitted: dict, metrics: dict) -> str:
             for kind, figure in kinds.items()
         ],
         parts=[
-            {"name": name, "clean": value, "hard": metrics["members"]["hard"][name]}
-            for name, value in metrics["members"].get("clean", {}).items()
+            {"name": name, **{r: _figure(found[name]) for r, found in metrics["members"].items()}}
+            for name in metrics["members"].get("clean", {})
         ],
         clips=_clips(metrics["clips"]),
         license=settings.card.license,
         licenses=" and ".join(sorted({text.rpartition(", ")[2] for text in origins.values()})),
     )
+
+
+def _effort(experiment: Experiment) -> str:
+    """How long the training took, and on what; nothing where no run.json tells."""
+    path = experiment.run / RECORD_FILE
+    record = read_json(path) if path.is_file() else {}
+    if not (seconds := record.get("stages", {}).get("train")):
+        return ""
+    spent = f"{seconds / 3600:.1f} hours" if seconds >= 5400 else f"{seconds / 60:.0f} minutes"
+    also = "" if len(experiments(experiment.settings)) == 1 else ", with the others of its grid,"
+    return f"Training took {spent}{also} on {hardware_in_words(record['hardware'])}."
 
 
 def _origins(experiment: Experiment) -> dict[str, str]:

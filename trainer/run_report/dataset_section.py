@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def dataset_section(found: Found, name: str) -> Section:
         blocks.append(Bullets([sentence(note) for note in figures["notes"]]))
     blocks.append(_all_figures("Clips", figures["clips_level"]))
     blocks.append(_all_figures("Frames", figures["frames"]))
-    blocks.append(_paired(figures["paired"]))
+    blocks.append(paired_table(figures["paired"]))
     blocks += _pictures(found, name, figures)
     for key, (head, caption) in GROUPS.items():
         if figures.get(key):
@@ -97,7 +97,8 @@ def _all_figures(level: str, scorers: Mapping[str, Mapping]) -> Table:
     return Table(caption, ["scorer", *map(name_of, names)], rows)
 
 
-def _paired(rows: list[Mapping]) -> Table:
+def paired_table(rows: Sequence[Mapping], samples: str = "clips") -> Table:
+    """Show by how much two tiers are ahead of each other scorer on the same `samples`."""
     cells = []
     for row in rows:
         figure = measured(row["auc difference"])
@@ -108,8 +109,8 @@ def _paired(rows: list[Mapping]) -> Table:
             words = f"{row['of']} are worse"
         cells.append([row["against"], figure_cell(row["auc difference"], 4, sign=True), words])
     return Table(
-        "What tier 2 brings: AUC of both tiers minus that of each other scorer, on the same clips "
-        "and the same draws of people",
+        "What tier 2 brings: AUC of both tiers minus that of each other scorer, on the same "
+        f"{samples} and the same draws of people",
         ["two tiers against", "difference in AUC", "by the 95 % interval"], cells,
     )  # fmt: skip
 

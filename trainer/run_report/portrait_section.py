@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from trainer.plots import auc_bars, scorer_look
 from trainer.plots.figures import measured
+from trainer.run_report.dataset_section import paired_table
 from trainer.run_report.found import Found
 from trainer.run_report.page import Block, Pictures, Section, Table, Text, draw
 from trainer.run_report.words import count, figure_cell, in_words, share
@@ -25,6 +26,8 @@ def portrait_section(found: Found) -> list[Section]:
         blocks.append(Pictures([_bars(name, kinds) for name, kinds in crops.items()]))
     if members:
         blocks += _members(members, found.experiment.families)
+        paired = metrics.get("paired") or {}
+        blocks += [paired_table(rows, f"{regime} crops") for regime, rows in paired.items()]
     if clips:
         blocks.append(_clips(clips))
         blocks.append(Text(
