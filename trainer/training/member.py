@@ -7,12 +7,13 @@ head, order, augmentation and dropout.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import torch
-from torch import nn
+from accelerate import Accelerator
+from torch import Tensor, nn
 
 from awarenet.zoo import create_model
 from trainer.batches.samples import Samples
@@ -25,8 +26,8 @@ from trainer.tracking import open_tracker
 from trainer.training.checkpoints import save_weights, tidy
 from trainer.training.devices import create_accelerator
 from trainer.training.loop import run
-from trainer.training.losses import member_loss
-from trainer.training.optimizers import HEADS, network_groups
+from trainer.training.losses import Loss, member_loss
+from trainer.training.optimizers import HEADS, Group, network_groups
 from trainer.training.scoring import Fed, weights_path
 from trainer.training.validation import make_validation
 
@@ -80,33 +81,60 @@ def train_member(experiment: Experiment, family: str, index: int) -> Path:
     if train.checkpointing:
         recompute_activations(network, family)
     network = network.to(accelerator.device, memory_format=torch.channels_last)
-    rows = read_manifest(experiment.manifest)
-    with following(experiment, folder.name) as track:
-        weights = run(
-            accelerator,
-            Fed(network, spec),
-            network_groups(network, train, family, train.head_factor),
-            Samples(
-                experiment.rows(rows, "train"), experiment.run, settings,
-                recipe=experiment.recipe, side=spec.side, seed=seed,
-            ),
-            make_validation(
-                experiment, experiment.rows(rows, "validation"), spec.side,
-                process=accelerator.process_index, processes=accelerator.num_processes,
-            ),
-            loss=member_loss,
-            train=train,
-            seed=seed,
-            folder=folder,
-            body=[part for name, part in network.named_children() if name not in HEADS],
-            track=track,
-        )  # fmt: skip
+    weights = learn(
+        accelerator, experiment, Fed(network, spec),
+        network_groups(network, train, family, train.head_factor),
+        loss=member_loss, side=spec.side, seed=seed, folder=folder,
+        body=[part for name, part in network.named_children() if name not in HEADS],
+    )  # fmt: skip
     if accelerator.is_main_process:
         prefix = "network."
         save_weights(finished, {key.removeprefix(prefix): weights[key] for key in weights})
         tidy(folder, done=True)
     accelerator.wait_for_everyone()
     return finished
+
+
+def learn(
+    accelerator: Accelerator,
+    experiment: Experiment,
+    module: nn.Module,
+    groups: Sequence[Group],
+    *,
+    loss: Loss,
+    side: int,
+    seed: int,
+    folder: Path,
+    body: Sequence[nn.Module] = (),
+) -> dict[str, Tensor]:
+    """Run the loop over the crops of an experiment; arguments and result are those of `loop.run`.
+
+    Args:
+        accelerator: Of this process.
+        experiment: Whose crops are trained and validated on.
+        module: See `loop.run`.
+        groups: See `loop.run`.
+        loss: See `loop.run`.
+        side: Of the crops, px.
+        seed: Of crops and dropout.
+        folder: See `loop.run`.
+        body: See `loop.run`.
+    """
+    settings, rows = experiment.settings, read_manifest(experiment.manifest)
+    samples = Samples(
+        experiment.rows(rows, "train"), experiment.run, settings,
+        recipe=experiment.recipe, side=side, seed=seed,
+    )  # fmt: skip
+    validation = make_validation(
+        experiment, experiment.rows(rows, "validation"), side,
+        process=accelerator.process_index, processes=accelerator.num_processes,
+    )  # fmt: skip
+    del rows  # with their meshes; what is needed of them is held by now
+    with following(experiment, folder.name) as track:
+        return run(
+            accelerator, module, groups, samples, validation, loss=loss, train=settings.train,
+            seed=seed, folder=folder, body=body, track=track,
+        )  # fmt: skip
 
 
 @contextmanager

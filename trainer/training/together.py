@@ -18,18 +18,14 @@ from torch import Tensor, nn
 from awarenet.combine import TwoTier
 from awarenet.ensemble import Ensemble
 from trainer.atomic import read_json, write_json
-from trainer.batches.samples import Samples
 from trainer.experiments import Experiment
-from trainer.manifest import read_manifest
 from trainer.stamps import content_hash, is_made, needed
 from trainer.training.checkpoints import save_weights, tidy
 from trainer.training.devices import create_accelerator
-from trainer.training.loop import run
 from trainer.training.losses import mixture_loss
-from trainer.training.member import following, learned_from, recompute_activations
+from trainer.training.member import learn, learned_from, recompute_activations
 from trainer.training.optimizers import network_groups
 from trainer.training.scoring import load_member, weights_path
-from trainer.training.validation import make_validation
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +56,7 @@ def train_together(experiment: Experiment) -> Path:
     Raises:
         AwareNetError: A member is not trained yet; no data; or whatever stops the loop.
     """
-    settings, train = experiment.settings, experiment.settings.train
+    train = experiment.settings.train
     folder = experiment.folder / "together"
     finished = folder / RESULT
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,26 +79,10 @@ def train_together(experiment: Experiment) -> Path:
     mixture = Mixture(_ensemble(experiment)).to(
         accelerator.device, memory_format=torch.channels_last
     )
-    rows = read_manifest(experiment.manifest)
-    with following(experiment, folder.name) as track:
-        weights = run(
-            accelerator,
-            mixture,
-            _groups(mixture.ensemble, experiment),
-            Samples(
-                experiment.rows(rows, "train"), experiment.run, settings,
-                recipe=experiment.recipe, side=experiment.side, seed=seed,
-            ),
-            make_validation(
-                experiment, experiment.rows(rows, "validation"), experiment.side,
-                process=accelerator.process_index, processes=accelerator.num_processes,
-            ),
-            loss=mixture_loss,
-            train=train,
-            seed=seed,
-            folder=folder,
-            track=track,
-        )  # fmt: skip
+    weights = learn(
+        accelerator, experiment, mixture, _groups(mixture.ensemble, experiment),
+        loss=mixture_loss, side=experiment.side, seed=seed, folder=folder,
+    )  # fmt: skip
     if accelerator.is_main_process:
         _save(experiment, weights, finished)
         tidy(folder, done=True)
