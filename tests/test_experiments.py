@@ -58,6 +58,11 @@ def test_a_grid_without_a_meaning_is_refused(data, recipes, said):
         experiments(settings(data, recipes))
 
 
+def test_a_run_without_any_data_says_how_to_name_it():
+    with pytest.raises(SettingsError, match="nothing to learn from; add --data NAME=PATH"):
+        experiments(TrainerSettings.model_validate({"grid": {"data": ["each"]}}))
+
+
 def test_nothing_is_learned_from_people_who_are_only_tested_on():
     rows = [
         replace(row(name, split=part), dataset=name)

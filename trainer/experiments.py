@@ -134,6 +134,11 @@ def experiments(settings: TrainerSettings) -> list[Experiment]:
         SettingsError: An empty grid, one that holds an ensemble twice, or data nobody has named.
     """
     known = learnable(settings)
+    if EACH in settings.grid.data and not known:
+        raise SettingsError(
+            "nothing to learn from; add --data NAME=PATH (every time, or as [data] sets), or set "
+            "[data] photos"
+        )
     asked = [name for one in settings.grid.data for name in (known if one == EACH else [one])]
     recipes = settings.grid.recipes
     grid = [Experiment(settings, data, recipe) for data in asked for recipe in recipes]
