@@ -1,6 +1,7 @@
 """The page as a person meets it: in Chromium, around a detector that judges nothing."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from fake_page import (
     make_report,
     served,
 )
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect, sync_playwright
 
 from awarenet import panels, view
 
@@ -199,6 +200,28 @@ def test_another_file_takes_the_old_answer_away(page, clip, tmp_path):
     expect(page.locator("#answer")).to_contain_text("The answer appears here")
     expect(page.locator(".aw-preview")).to_have_count(0)
     assert tabs(page) == []
+
+
+def test_on_a_slow_line_nothing_hides_an_answer_that_came_before_it(page, clip):
+    held = []
+
+    def hold(route: Route) -> None:
+        request = route.request
+        if request.method == "POST" and (request.post_data_json or {}).get("data") == []:
+            held.append(route)  # an event without inputs: it goes on later
+        else:
+            route.continue_()
+
+    choose(page, clip)
+    page.route(re.compile("/queue/join|/run/"), hold)
+    analyze(page)
+    page.wait_for_timeout(3000)  # in which this detector is done, if it was asked
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("tab", name="Raw")).to_be_visible()
+    page.wait_for_timeout(2000)
+    expect(page.get_by_role("tab", name="Raw")).to_be_visible(timeout=1000)
+    assert held
 
 
 def test_a_clip_without_a_face_gets_words_and_no_number(page, clip, detector):
