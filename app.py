@@ -161,11 +161,9 @@ def build_app(
         note = Html(view.note())
 
         quiet = {"api_visibility": "private", "show_progress": "hidden"}
+        now = {**quiet, "queue": False}
         # first, and not beside the run: after a short one it could hide what that has filled
-        hidden = go.click(
-            lambda: gr.Column(visible=False), None, [details], js=TO_ANSWER, queue=False, **quiet
-        )
-        run = hidden.then(
+        run = go.click(lambda: gr.Column(visible=False), None, [details], js=TO_ANSWER, **now).then(
             analyze, [clip, frames, heat_maps], [answer, gallery, people, download, report],
             api_name="analyze", concurrency_limit=1, concurrency_id="model",
             show_progress_on=[answer],
@@ -173,10 +171,9 @@ def build_app(
         filled = run.success(_fill_tabs, [report], [note, details, *filling], **quiet)
         filled.then(_show_tabs, [report], tabs, **quiet)  # a tab that is open could not be hidden
         filling[1].input(_plot, [report, filling[1]], [filling[2]], **quiet)
-        quiet["queue"] = False
-        stop.click(halt, None, [answer], **quiet).then(None, cancels=[run])
+        stop.click(halt, None, [answer], **now).then(None, cancels=[run])
         clip.change(None, cancels=[run])  # before `choose`: after it, a new run could be hit
-        clip.change(choose, [clip], [preview, answer, details, note], **quiet)
+        clip.change(choose, [clip], [preview, answer, details, note], **now)
     return page
 
 
