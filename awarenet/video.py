@@ -133,13 +133,57 @@ def sample_frames(
         return
     with Clip(path, limits, deadline) as clip:
         times, stamped = clip.timestamps()
+    yield from _decode(path, times, stamped, spread(times, count), limits, deadline)
+
+
+def stretch_frames(
+    path: str | Path,
+    span_s: tuple[float, float],
+    every_s: float,
+    limits: LimitSettings,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Frame]:
+    """Decode a clip up to the end of a stretch, and give the stretch's frames at a steady rate.
+
+    Numbers, times and shots are those of `sample_frames`.
+
+    Args:
+        path: A video.
+        span_s: Where the stretch begins and ends, s; the end is not in it.
+        every_s: s from one frame to the next; all of them where the clip has fewer.
+        limits: As for `sample_frames`.
+        should_stop: Asked at every packet.
+
+    Raises:
+        MediaError: As `sample_frames`.
+        Canceled: `should_stop()` was true.
+    """
+    path = Path(path)
+    deadline = Deadline(path.name, limits.deadline_s, should_stop)
+    with Clip(path, limits, deadline) as clip:
+        times, stamped = clip.timestamps()
+    start_s, end_s = span_s
+    inside = times[(times >= start_s) & (times < end_s)]
+    if len(inside):
+        yield from _decode(path, times, stamped, pace(inside, every_s), limits, deadline)
+
+
+def _decode(
+    path: Path,
+    times: np.ndarray,
+    stamped: bool,
+    wanted: np.ndarray,
+    limits: LimitSettings,
+    deadline: Deadline,
+) -> Iterator[Frame]:
+    """Decode a clip, count its shots, and give the frames that `pick_frames` picks."""
     cuts = CutDetector()
     with Clip(path, limits, deadline) as clip:
 
         def shot_of(frame: VideoFrame) -> int:
             return cuts.add(clip.thumbnail(frame, *THUMBNAIL))
 
-        for index, time_s, frame, shot in pick_frames(clip, times, stamped, count, shot_of):
+        for index, time_s, frame, shot in pick_frames(clip, times, stamped, wanted, shot_of):
             with deadline.paused():
                 yield Frame(index, time_s, shot, clip.upright(frame))
 
@@ -148,16 +192,16 @@ def pick_frames(
     clip: Clip,
     times: np.ndarray,
     stamped: bool,
-    count: int,
+    wanted: np.ndarray,
     look: Callable[[VideoFrame], Seen] = lambda frame: None,
 ) -> Iterator[tuple[int, float, VideoFrame, Seen]]:
-    """Decode a clip in order and pick frames that are evenly spread in time.
+    """Decode a clip in order and pick the frames of some times.
 
     Args:
         clip: Opened, nothing read yet.
         times: As `Clip.timestamps` gave them.
         stamped: The same.
-        count: How many; see `sample_frames`.
+        wanted: (n,) of `times`, ascending and distinct, n >= 1; see `spread` and `pace`.
         look: Asked about every frame, those that are passed over too.
 
     Yields:
@@ -166,7 +210,7 @@ def pick_frames(
     Raises:
         MediaError: `unreadable` when not one frame can be decoded.
     """
-    wanted, given = spread(times, count), 0
+    given = 0
     last: tuple[int, float, VideoFrame, Seen] | None = None
     for index, frame in enumerate(clip.frames()):
         time_s = clip.seconds(frame) if stamped else None
@@ -206,6 +250,20 @@ def spread(times: np.ndarray, count: int) -> np.ndarray:
     nearest = after - (middles - times[after - 1] < times[after] - middles)
     distinct = np.maximum.accumulate(nearest - steps) + steps
     return times[np.minimum(distinct, len(times) - count + steps)]
+
+
+def pace(times: np.ndarray, every_s: float) -> np.ndarray:
+    """Choose the first time of every step of a fixed length.
+
+    Args:
+        times: (n,) s, ascending and distinct, n >= 1.
+        every_s: s from one to the next, above 0, counted from `times[0]` on.
+
+    Returns:
+        (m,) of `times`, ascending and distinct, 1 <= m <= n; a gap in them is not filled.
+    """
+    steps = np.floor((times - times[0] + TICK_S) / every_s)
+    return times[np.flatnonzero(np.diff(steps, prepend=-1.0) > 0)]
 
 
 def _no_frame(name: str, codec: str) -> MediaError:

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_people import real_scene, row
 
+from awarenet.landmarks import OVAL
 from trainer.augmentation.cut_outs import KINDS, CutOut, cut_out, draw_cut_out, known_points
-from trainer.portraits.landmarks import OVAL
 
 SIDE = 128
 BOX = (34.0, 24.0, 94.0, 104.0)

@@ -13,11 +13,11 @@ from tiny_people import portrait, real_scene, row, shaken, write_patterns
 
 from awarenet.errors import AwareNetError
 from awarenet.faces import Face, RetinaFaceMobileNet, create_face_finder
+from awarenet.landmarks import find_landmarks
 from trainer.manifest import write_manifest
 from trainer.portraits import clips
 from trainer.portraits.clips import MadeClip, make_clips, swap_face, swap_frames, write_clip
 from trainer.portraits.forge import Scene, face_mask
-from trainer.portraits.landmarks import find_landmarks
 from trainer.settings import TrainerSettings
 
 RATE = 8  # frames a second

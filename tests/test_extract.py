@@ -93,6 +93,13 @@ def test_real_and_fake_clips_give_as_many_frames_as_asked_for(pair):
     assert [crop.frame for crop in extract_clip(describe(pair, label=1), wanted).crops] == [1, 4]
 
 
+def test_real_and_fake_clips_give_a_frame_every_so_often_where_that_is_asked(pair):
+    wanted = settings(frames_real=1, frames_fake=2, every_s=0.25)  # it has 6 frames, 8 a second
+    for label in (0, 1):
+        crops = extract_clip(describe(pair, label=label), wanted).crops
+        assert [(crop.frame, crop.time_s) for crop in crops] == [(0, 0.0), (2, 0.25), (4, 0.5)]
+
+
 def test_of_a_frame_the_largest_face_is_taken_or_all_that_are_large_enough(pair):
     def taken(**changes):
         crops = extract_clip(describe(pair), settings(frames_real=1, **changes)).crops
@@ -271,26 +278,3 @@ def test_encoding_again_gives_the_same_bytes():
     image = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
     for form in ("jpeg", "png"):
         assert encode(image, form) == encode(image.copy(), form)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"side": 8}, "side = 8; expected 16 or more"),
-        ({"margin": -0.1}, "margin = -0.1; expected 0 or more"),
-        ({"frames_fake": 0}, "frames_fake = 0; expected 1 or more"),
-        ({"faces": "some"}, "faces = 'some'; expected largest or all"),
-        ({"format": "webp"}, "format = 'webp'; expected jpeg or png"),
-    ],
-)
-def test_settings_without_a_meaning_are_refused(change, words):
-    with pytest.raises(SettingsError, match=words):
-        ExtractSettings(**change)
-
-
-def test_what_crops_are_made_of_leaves_out_what_changes_none():
-    made_of = ExtractSettings().made_of()
-    assert made_of == ExtractSettings(limits=LimitSettings(max_seconds=9)).made_of()
-    assert made_of == ExtractSettings(detector=FaceSettings(max_people=1)).made_of()
-    for change in ({"side": 128}, {"mesh": True}, {"detector": FaceSettings(min_score=0.5)}):
-        assert made_of != ExtractSettings(**change).made_of()

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from tiny_people import real_scene
 
-from awarenet.errors import AwareNetError
 from awarenet.faces import Face, create_face_finder
-from trainer.portraits import landmarks as landmarks_module
+from awarenet.landmarks import EYES, OVAL, find_landmarks
 from trainer.portraits.forge import (
     MAKERS,
     Scene,
@@ -20,10 +19,9 @@ from trainer.portraits.forge import (
     soft_mask,
     warp_face,
 )
-from trainer.portraits.landmarks import EYES, OVAL, find_landmarks
 
 SIDE = 192
-REGIONS = ("oval", "inner", "brows_down", "lower")
+REGIONS = ("oval", "inner", "brows_down", "brows_to_lips", "lower")
 SWAPS = ("matched_swap", "poisson_swap", "pyramid_swap")
 
 
@@ -228,17 +226,3 @@ def test_landmarks_lie_where_their_names_say(target):
     assert nose[1] > points[:, 1].max()
     everything = cv2.contourArea(cv2.convexHull(target[1]))
     assert cv2.contourArea(target[1][list(OVAL)]) > 0.95 * everything
-
-
-def test_another_file_in_place_of_the_landmark_network_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(landmarks_module, "WEIGHTS", tmp_path)
-    landmarks_module._network.cache_clear()
-    (tmp_path / "face-mesh.tflite").write_bytes(b"something else")
-    try:
-        with pytest.raises(AwareNetError, match=r"face-mesh\.tflite: .*, expected SHA-256 2efcb4"):
-            landmarks_module._network()
-        (tmp_path / "face-mesh.tflite").unlink()
-        with pytest.raises(AwareNetError, match="no file, expected SHA-256"):
-            landmarks_module._network()
-    finally:
-        landmarks_module._network.cache_clear()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from functools import partial
 from pathlib import Path
 
-import cv2
 import miniatures
-import numpy as np
 import pytest
-from face_clips import SIDE, film, person, show
+from face_clips import show_somebody
 
 from awarenet.errors import AwareNetError
 from trainer.extraction.crops import read_crop
@@ -40,17 +37,6 @@ LAYOUTS = {  # data set, protocol -> what builds it
     ("folders", "identity"): miniatures.folders,
     ("table", "identity"): miniatures.table,
 }
-
-
-def show_somebody(path: Path) -> None:
-    """Write a picture or a clip of somebody of its own; a mask is white all over."""
-    face = person(zlib.crc32("/".join(path.parts[-3:]).encode()) % 4000)
-    if path.suffix in (".png", ".jpg"):
-        cv2.imwrite(str(path), cv2.cvtColor(face, cv2.COLOR_RGB2BGR))
-    elif "masks" in path.parts:
-        show(path, [np.full((SIDE, SIDE, 3), 255, np.uint8)] * 6)
-    else:
-        film(path, face)
 
 
 def small(folder: Path, name: str, data: Path, **sections: dict) -> TrainerSettings:

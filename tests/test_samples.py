@@ -10,9 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tiny_people import real_scene, write_patterns
+from tiny_people import write_patterns
 
-from awarenet.faces import crop_face
 from trainer.augmentation import RECIPES
 from trainer.batches import samples
 from trainer.batches.samples import Samples, draw_crops, plain_crops
@@ -197,31 +196,6 @@ def test_an_epoch_of_aware_net_is_longer(run, train, seen, source):
     assert sum(shown.values()) == int(1.3 * total)
 
 
-def test_self_blended_faces_are_made_of_the_real_ones_beside_them(tmp_path):
-    scene, mesh = real_scene("astronaut", 128)
-    rows = []
-    write_patterns(tmp_path, {"train": 3}, fakes=1)
-    for row in read_manifest(tmp_path / "manifest.parquet"):
-        cv2.imwrite(str(tmp_path / row.path), cv2.cvtColor(scene, cv2.COLOR_RGB2BGR))
-        rows.append(replace(row, mesh=mesh, box=(32.0, 32.0, 96.0, 96.0)))
-    blended = make(rows, tmp_path, "none", input="self_blended", side=64)
-    assert blended.batches_per_epoch == 2  # three real faces, the fakes on disk do not count
-    found = [blended.batch(number) for number in range(3)]
-    plain = crop_face(scene, rows[0].box, margin=0.1, side=64)
-    for batch in found:
-        assert batch.labels.tolist() == [0, 1, 0, 1]
-        assert batch.clips[::2] == batch.clips[1::2]
-        for real, fake in zip(batch.crops[::2], batch.crops[1::2], strict=True):
-            assert np.array_equal(real, plain)
-            apart = np.abs(real.astype(int) - fake).max(axis=2)
-            assert 0.02 < (apart > 2).mean()
-            assert apart.mean() < 60
-    fakes = {crop.tobytes() for batch in found for crop in batch.crops[1::2]}
-    assert len(fakes) == 6
-    again = make(rows, tmp_path, "none", input="self_blended", side=64)
-    assert np.array_equal(again.batch(1).crops, found[1].crops)
-
-
 def test_crops_follow_the_face_wherever_it_is_in_its_scene(train, run, tmp_path):
     copy = Path(shutil.copytree(run, tmp_path / "copy"))
     row = train[0]
@@ -244,6 +218,7 @@ def test_meshes_are_kept_only_where_somebody_asks_for_them(train, run):
         (False, {}),
         (True, {"augment": {"cut_out": 0.1}}),
         (True, {"input": "self_blended"}),
+        (True, {"input": "self_warped"}),
     ):
         [reals] = make(train, run, **values).lists
         assert all((row.mesh is not None) == kept for row in reals)

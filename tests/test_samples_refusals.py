@@ -29,7 +29,7 @@ def make(rows, run, recipe: str = "camera", **sections: dict) -> Samples:
     return Samples(rows, run, settings, recipe=recipe, side=32, seed=0)
 
 
-@pytest.mark.parametrize("source", ["pairs", "rows", "self_blended"])
+@pytest.mark.parametrize("source", ["pairs", "rows", "self_blended", "self_warped"])
 def test_an_empty_part_is_refused(run, source):
     with pytest.raises(AwareNetError, match="the train part is empty; see"):
         make([], run, train={"input": source})
@@ -45,13 +45,15 @@ def test_one_class_alone_is_refused(rows, run, label):
         make(alone, run, train={"input": "rows"})
 
 
-def test_faces_without_a_mesh_cannot_be_blended(rows, run):
+@pytest.mark.parametrize("source", ["self_blended", "self_warped"])
+def test_no_fake_is_made_of_faces_without_a_mesh(rows, run, source):
     some = [replace(row, mesh=None if row.clip == "train-0" else row.mesh) for row in rows]
-    with pytest.raises(AwareNetError, match=r"2 real crops .*1 of them without a mesh; set \[prep"):
-        make(some, run, train={"input": "self_blended"})
+    told = rf"input = {source}: 2 real crops .*1 of them without a mesh; set \[prep"
+    with pytest.raises(AwareNetError, match=told):
+        make(some, run, train={"input": source})
     fakes = [row for row in rows if row.label]
     with pytest.raises(AwareNetError, match="0 real crops"):
-        make(fakes, run, train={"input": "self_blended"})
+        make(fakes, run, train={"input": source})
 
 
 def test_rows_of_another_part_are_never_trained_on(rows, run):
@@ -66,7 +68,13 @@ def test_a_margin_that_the_crops_do_not_have_is_refused(rows, run):
 
 
 @pytest.mark.parametrize(
-    "train", [{}, {"input": "self_blended"}, {"input": "rows", "balance": "sampling"}]
+    "train",
+    [
+        {},
+        {"input": "self_blended"},
+        {"input": "self_warped"},
+        {"input": "rows", "balance": "sampling"},
+    ],
 )
 def test_half_of_an_odd_batch_is_refused(rows, run, train):
     with pytest.raises(SettingsError, match="batch = 5; an even number expected"):

@@ -19,10 +19,10 @@ if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))  # as pytest does; a plain call knows its own folder only
 
 from awarenet.faces import create_face_finder, crop_face  # noqa: E402
+from awarenet.landmarks import find_landmarks  # noqa: E402
 from trainer.manifest import MESH, Row, write_manifest  # noqa: E402
 from trainer.portraits.clips import write_clip  # noqa: E402
 from trainer.portraits.forge import Scene, warp_face  # noqa: E402
-from trainer.portraits.landmarks import find_landmarks  # noqa: E402
 
 PHOTOS = ROOT / "tests" / "photos"
 FOLDER = "runs/tiny/people"  # as in tests/tiny.toml

@@ -71,7 +71,7 @@ def prepare(
     made_of = {
         "split": settings.split.model_dump(mode="json"),
         "clips": clips_hash(everything),
-        "prepare": settings.prepare.model_dump(mode="json", exclude={"workers", "engine"}),
+        "prepare": _made_with(settings),
         "forge": settings.forge.model_dump(mode="json") if own else None,
         "faces": settings.faces.model_dump(mode="json"),
     }
@@ -133,12 +133,21 @@ def manifest_hash(path: Path) -> str:
     return read_split(path.parent / SPLIT_FILE).sha256
 
 
+def _made_with(settings: TrainerSettings) -> dict[str, object]:
+    """What of [prepare] changes the crops."""
+    made_with = settings.prepare.model_dump(mode="json", exclude={"workers", "engine"})
+    if not settings.prepare.every_s:
+        del made_with["every_s"]  # runs from before it could be set go on
+    return made_with
+
+
 def _extract_settings(settings: TrainerSettings, *, mesh: bool) -> ExtractSettings:
     own = settings.prepare
     return ExtractSettings(
         side=own.side, margin=own.margin, min_face_px=own.min_face_px,
-        frames_real=own.frames_real, frames_fake=own.frames_fake, faces=own.faces,
-        mesh=mesh or own.mesh, format=own.format, detector=settings.faces, limits=settings.limits,
+        frames_real=own.frames_real, frames_fake=own.frames_fake, every_s=own.every_s,
+        faces=own.faces, mesh=mesh or own.mesh, format=own.format, detector=settings.faces,
+        limits=settings.limits,
     )  # fmt: skip
 
 

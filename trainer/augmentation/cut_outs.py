@@ -14,14 +14,12 @@ import cv2
 import numpy as np
 
 from awarenet.faces import Box
+from awarenet.landmarks import OVAL, five_points
 from trainer.manifest import Row
-from trainer.portraits.landmarks import OVAL
 
 KINDS = ("eyes", "nose", "mouth", "half", "patch")
 # Share of a box at which the detector's points lie, mean of 1,433 portraits of [data] photos.
 USUAL = np.array([[0.26, 0.40], [0.72, 0.39], [0.49, 0.59], [0.29, 0.73], [0.70, 0.72]])
-MESH_EYES = ((33, 133), (362, 263))  # corners of either eye
-MESH_NOSE, MESH_MOUTH = 1, (61, 291)
 THICKNESS = {"eyes": 0.5, "nose": 0.5, "mouth": 0.67}  # of the distance of eyes, or mouth's corners
 
 
@@ -84,8 +82,7 @@ def _five_points(corner: np.ndarray, size: np.ndarray, landmarks: np.ndarray | N
         return corner + size * USUAL
     if len(landmarks) == 5:
         return landmarks
-    eyes = [landmarks[list(corners)].mean(0) for corners in MESH_EYES]
-    return np.stack([*eyes, landmarks[MESH_NOSE], *landmarks[list(MESH_MOUTH)]])
+    return five_points(landmarks)
 
 
 def _draw_line(mask: np.ndarray, kind: str, points: np.ndarray) -> None:

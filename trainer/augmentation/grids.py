@@ -21,7 +21,7 @@ from trainer.augmentation.cut_outs import known_points
 from trainer.batches.pairing import pair_up
 from trainer.extraction.crops import read_crop
 from trainer.manifest import Row, iterate_manifest
-from trainer.portraits.forge import make_fake
+from trainer.portraits.forge import MADE_OF_ITSELF, make_pair
 from trainer.settings import TrainerSettings
 from trainer.stamps import needed
 
@@ -33,7 +33,7 @@ GAP = 4  # px between crops
 LABEL = 22  # px, height of the line of labels, and width of the column of them
 LINES = 6
 INK = (40, 40, 40)
-BLENDED = "fake: made here"  # above a self-blended one, which no file holds
+MADE = "fake: made here"  # above one that is made of the real face, which no file holds
 
 
 def sample_grid(
@@ -64,14 +64,14 @@ def sample_grid(
     """
     if not rows:
         raise AwareNetError("no crop to show in a grid of samples; see [data] and [split] shares")
-    blended = settings.train.input == "self_blended"
-    columns = _choose(rows, settings.augment.grid_columns, blended)
+    kind = MADE_OF_ITSELF.get(settings.train.input)
+    columns = _choose(rows, settings.augment.grid_columns, kind is not None)
     cells = [[] for _ in range(lines)]
     for row, name, pair in columns:
         scene = read_crop(root, row.path)
-        if name == BLENDED:
-            target = (scene, row.mesh)
-            scene = make_fake("self_blended", target, target, np.random.default_rng([seed, pair]))
+        if kind is not None and row.label == 0 and row.mesh is not None:
+            both = make_pair(kind, (scene, row.mesh), np.random.default_rng([seed, pair]))
+            scene = both[name == MADE]
         margin = settings.train.margin
         cells[0].append(crop_face(scene, row.box, margin=margin, side=CELL))
         for line in range(1, lines):
@@ -106,12 +106,12 @@ def write_grids(experiment: Experiment, path: Path) -> Path:
     return path
 
 
-def _choose(rows: Sequence[Row], count: int, blended: bool) -> list[tuple[Row, str, int]]:
+def _choose(rows: Sequence[Row], count: int, made: bool) -> list[tuple[Row, str, int]]:
     """Crops, what is written above them, and the number of their pair, evenly over the rows."""
     wanted = -(-count // 2)
-    if blended:
+    if made:
         reals = [row for row in rows if row.label == 0 and row.mesh is not None]
-        couples = [((row, "real"), (row, BLENDED)) for row in _spread(reals, wanted)]
+        couples = [((row, "real"), (row, MADE)) for row in _spread(reals, wanted)]
     else:
         paired, partners = pair_up(rows)
         places = _spread(range(len(paired)), wanted)

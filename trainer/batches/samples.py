@@ -29,10 +29,8 @@ from trainer.batches.follow import follow_in_processes, follow_in_thread
 from trainer.batches.pairing import Order, pair_up
 from trainer.extraction.crops import read_crop
 from trainer.manifest import Row
-from trainer.portraits.forge import make_fake
+from trainer.portraits.forge import MADE_OF_ITSELF, make_pair
 from trainer.settings import AugmentSettings, TrainerSettings
-
-BLENDED = "self_blended"  # [train] input, and the kind of fake that it makes
 
 
 class Batch(NamedTuple):
@@ -76,7 +74,8 @@ class Samples:
         self.root, self.side, self.seed = root, side, seed
         self.recipe, self.longer = recipe, get_recipe(recipe).epoch
         self.margin, self.size, self.input = train.margin, train.batch, train.input
-        if train.input != BLENDED and not self.augment.cut_out:  # then nobody asks for meshes
+        self.kind = MADE_OF_ITSELF.get(train.input)  # of fakes that are made here; None: of none
+        if self.kind is None and not self.augment.cut_out:  # then nobody asks for meshes
             rows = [row if row.mesh is None else replace(row, mesh=None) for row in rows]
         reals, fakes = ([row for row in rows if row.label == label] for label in (0, 1))
         self.partners: list[list[Row]] = []
@@ -86,11 +85,11 @@ class Samples:
             if not reals:
                 raise AwareNetError("the train part has no real face with a fake; check [prepare]")
             self.lists = (reals,)
-        elif train.input == BLENDED:
+        elif self.kind is not None:
             bare = sum(row.mesh is None for row in reals)
             if bare or not reals:
                 raise AwareNetError(
-                    f"[train] input = self_blended: {len(reals)} real crops of the train part, "
+                    f"[train] input = {train.input}: {len(reals)} real crops of the train part, "
                     f"{bare} of them without a mesh; set [prepare] mesh = true and prepare again"
                 )
             self.lists = (reals,)
@@ -170,14 +169,15 @@ class Samples:
     def _scenes(
         self, group: tuple[Row, ...], key: Sequence[int]
     ) -> Iterator[tuple[Row, np.ndarray]]:
-        """Stored crops of a group, and the fake that is made of a real one where that is asked."""
+        """Stored crops of a group; each with the fake that is made of it, where that is asked."""
         for row in group:
             scene = read_crop(self.root, row.path)
-            yield row, scene
-            if self.input == BLENDED:
-                target = (scene, row.mesh)
-                fake = make_fake(BLENDED, target, target, np.random.default_rng(key))
-                yield replace(row, label=1), fake
+            if self.kind is None:
+                yield row, scene
+                continue
+            real, fake = make_pair(self.kind, (scene, row.mesh), np.random.default_rng(key))
+            yield row, real
+            yield replace(row, label=1), fake
 
 
 def _check_settings(settings: TrainerSettings, rows: Sequence[Row]) -> None:

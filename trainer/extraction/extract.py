@@ -17,10 +17,10 @@ import numpy as np
 
 from awarenet.errors import AwareNetError, MediaError, SettingsError
 from awarenet.faces import Face, FaceFinder, create_face_finder, crop_face
+from awarenet.landmarks import find_landmarks
 from awarenet.settings import FaceSettings, LimitSettings
 from trainer.datasets import Clip
 from trainer.extraction.frames import Mask, Sample, read_frames, read_still
-from trainer.portraits.landmarks import find_landmarks
 
 SUFFIXES = {"jpeg": ".jpg", "png": ".png"}  # of `ExtractSettings.format`
 JPEG_QUALITY = 95
@@ -37,6 +37,7 @@ class ExtractSettings:
     min_face_px: int = 64  # longer side; smaller faces are left out
     frames_real: int = 32  # looked at in a real clip, evenly over all of it
     frames_fake: int = 16  # and in a fake one, of which data sets hold more
+    every_s: float = 0.0  # s from one frame to the next instead; 0: as many as the counts say
     faces: Literal["largest", "all"] = "largest"  # of each frame
     mesh: bool = False  # also find the points of FaceMesh
     format: Literal["jpeg", "png"] = "jpeg"
@@ -45,7 +46,7 @@ class ExtractSettings:
 
     def __post_init__(self):
         for name, least in (("side", 16), ("min_face_px", 1), ("frames_real", 1),
-                            ("frames_fake", 1), ("margin", 0)):  # fmt: skip
+                            ("frames_fake", 1), ("every_s", 0), ("margin", 0)):  # fmt: skip
             if getattr(self, name) < least:
                 raise SettingsError(f"{name} = {getattr(self, name)}; expected {least} or more")
         for name, known in (("faces", ("largest", "all")), ("format", tuple(SUFFIXES))):
@@ -61,6 +62,8 @@ class ExtractSettings:
         """
         own = {field.name: getattr(self, field.name) for field in fields(self)}
         del own["detector"], own["limits"]
+        if not self.every_s:
+            del own["every_s"]  # journals from before it could be set go on
         keys = {"detector", "detector_sha256", "min_score", "detect_long_side_px"}
         return {**own, "detector": self.detector.model_dump(mode="json", include=keys)}
 
@@ -155,7 +158,7 @@ def encode(image: np.ndarray, form: str) -> bytes:
 
 def _from_frames(clip: Clip, settings: ExtractSettings) -> Extracted:
     count = settings.frames_fake if clip.label else settings.frames_real
-    samples = read_frames(clip.path, count, settings.limits)
+    samples = read_frames(clip.path, count, settings.limits, every_s=settings.every_s)
     if clip.mask is None or not clip.label:
         return _cut_all(clip, samples, None, settings)
     with Mask(clip.mask, settings.limits) as mask:

@@ -1,7 +1,8 @@
 """The frames of a clip that are cut up for training, and the mask that belongs to each.
 
-The frames are those that `awarenet.video.sample_frames` would give. It also looks at every frame on
-the way for cuts and hashes the file, which no crop needs and which costs as much as the decoding.
+So many of a clip are those that `awarenet.video.sample_frames` would give. It also looks at every
+frame on the way for cuts and hashes the file, which no crop needs and which costs as much as the
+decoding.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from awarenet.errors import MediaError
 from awarenet.media import IMAGE_SUFFIXES, Clip, Deadline, check_file
 from awarenet.settings import LimitSettings
-from awarenet.video import pick_frames
+from awarenet.video import pace, pick_frames, spread
 
 ONE_THREAD = 1  # decodes a clip: there is a process for every core already
 STILL_SUFFIXES = {*IMAGE_SUFFIXES, ".pgm", ".ppm", ".tif", ".tiff"}
@@ -31,14 +32,17 @@ class Sample(NamedTuple):
     image: np.ndarray
 
 
-def read_frames(path: Path, count: int, limits: LimitSettings) -> Iterator[Sample]:
+def read_frames(
+    path: Path, count: int, limits: LimitSettings, *, every_s: float = 0.0
+) -> Iterator[Sample]:
     """Give frames that lie evenly over a clip; a photograph gives itself.
 
     Args:
         path: A video or a photograph.
-        count: How many; a clip that has fewer gives each of its frames once.
+        count: How many, where `every_s` is 0; a clip that has fewer gives each of its frames once.
         limits: Held against file and frames; `deadline_s` is the time spent here, not that of the
             caller between two frames.
+        every_s: s from one frame to the next, from the first one on; 0: `count` frames.
 
     Raises:
         MediaError: As `sample_frames`, or the file is missing, empty or too large.
@@ -51,7 +55,8 @@ def read_frames(path: Path, count: int, limits: LimitSettings) -> Iterator[Sampl
     with Clip(path, limits, deadline) as clip:
         times, stamped = clip.timestamps()
     with Clip(path, limits, deadline, ONE_THREAD) as clip:
-        for index, time_s, frame, _ in pick_frames(clip, times, stamped, count):
+        wanted = pace(times, every_s) if every_s else spread(times, count)
+        for index, time_s, frame, _ in pick_frames(clip, times, stamped, wanted):
             image = clip.upright(frame)
             with deadline.paused():
                 yield Sample(index, time_s, image)

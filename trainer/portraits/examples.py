@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 
 from awarenet.faces import FaceFinder, create_face_finder, crop_face
+from awarenet.landmarks import find_landmarks
 from trainer.augmentation.camera import SCENE_MARGIN
 from trainer.portraits.clips import swap_face, write_clip
 from trainer.portraits.forge import Scene
-from trainer.portraits.landmarks import find_landmarks
 
 RATE, SECONDS, SIDE = 25, 4, 480
 

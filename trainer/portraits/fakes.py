@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from awarenet.errors import AwareNetError
+from awarenet.errors import AwareNetError, SettingsError
 from trainer.atomic import written_whole
 from trainer.extraction.crops import read_scene
 from trainer.extraction.extract import encode
 from trainer.extraction.pool import run_here, run_in_pool
 from trainer.manifest import Row
-from trainer.portraits.forge import describe, make_fake
+from trainer.portraits.forge import MADE_OF_ITSELF, MAKERS, describe, make_fake
 from trainer.settings import ForgeSettings
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,10 @@ def make_fakes(
         root: Folder of the manifest; fakes go to `fake/KIND/` in it.
         settings: How many, of which kinds.
         workers: Processes; 0 works in this one.
+
+    Raises:
+        SettingsError: There is no such kind.
+        AwareNetError: A process died.
     """
     jobs = plan_fakes(rows, root, settings)
     results = run_in_pool(_forge, jobs, workers=workers) if workers else run_here(_forge, jobs)
@@ -50,7 +54,16 @@ def make_fakes(
 
 
 def plan_fakes(rows: Sequence[Row], root: Path, settings: ForgeSettings) -> list[Job]:
-    """One job a face: which kinds of fake, with which donors, the likest of several drawn."""
+    """One job a face: which kinds of fake, with which donors, the likest of several drawn.
+
+    Raises:
+        SettingsError: There is no such kind.
+    """
+    for kind in (*settings.kinds, settings.held_out):
+        if kind not in MAKERS:
+            raise SettingsError(
+                f"[forge] has no kind of fake {kind!r}; there are {', '.join(MAKERS)}"
+            )
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         # people of a data set that is only tested on are swapped among themselves
@@ -88,7 +101,7 @@ def _forge(job: Job) -> list[Row]:
     target = read_scene(row, root)
     for index, (kind, donor) in enumerate(zip(kinds, donors, strict=True)):
         rng = np.random.default_rng([seed, 2, int(row.sha256[:12], 16), index])
-        alone = kind == "self_blended"
+        alone = kind in MADE_OF_ITSELF.values()
         fake = make_fake(kind, target, target if alone else read_scene(donor, root), rng)
         name = f"{row.clip}-{index:02d}"
         people = row.identities if alone else (*row.identities, *donor.identities)

@@ -63,6 +63,9 @@ class PrepareSettings(Section):
     frames_real: int = Field(32, ge=1)
     # frames of a fake clip, of which data sets hold more
     frames_fake: int = Field(16, ge=1)
+    # s from one frame to the next, from the first one on, however many that are; 0: as many as the
+    # two counts above say (faces that were cut out earlier have no times and always go by these)
+    every_s: float = Field(0.0, ge=0)
     # largest (of each frame) or all; a fake's mask, where there is one, decides instead
     faces: Literal["largest", "all"] = "largest"
     # whether the 468 points of FaceMesh are found too; portraits always have them
@@ -86,7 +89,8 @@ class ForgeSettings(Section):
     fakes_per_person: int = Field(10, ge=1)
     # fakes of each kind made of each validation or test photograph
     fakes_per_test_photo: int = Field(1, ge=1)
-    # kind -> its share among the fakes of a person
+    # kind -> its share among the fakes of a person: self_blended, warped, matched_swap,
+    # poisson_swap or pyramid_swap
     kinds: dict[str, float] = {"self_blended": 0.5, "matched_swap": 0.3, "poisson_swap": 0.2}
     # kind that is made for validation and test people only, never for training
     held_out: str = "pyramid_swap"
