@@ -148,7 +148,7 @@ def ours(contest: Contest) -> dict[str, float]:
         run(
             accelerator,
             Fed(network, spec),
-            network_groups(network, train, contest.family, train.head_factor),
+            network_groups(network, train, train.head_factor),
             clocked,
             Validation(np.zeros((2, 32, 32, 3), np.uint8), np.array([0, 1], np.float32)),
             loss=member_loss,

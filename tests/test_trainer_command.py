@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -11,9 +12,11 @@ import miniatures
 import pytest
 from test_trainer_run import DEADLINE_S, FAMILIES, FOLDER, PRESET, ROOT, failure
 
+from awarenet.errors import AwareNetError
 from awarenet.settings import load_settings
 from trainer.run import STAGES, main
 from trainer.settings import TrainerSettings
+from trainer.stamps import is_made
 
 
 def test_an_unknown_stage_is_refused_with_the_right_ones(capsys):
@@ -80,6 +83,28 @@ def test_a_stage_without_the_one_before_it_says_which(capsys, tmp_path, monkeypa
     assert "run the stage `prepare` first" in lines[0]
     assert "run the stage `prepare` first" in lines[1]
     assert "run the stage `ensemble` first" in lines[2]
+
+
+def test_several_processes_train_on_what_was_checked_and_on_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    trained = []
+    monkeypatch.setattr("trainer.grid.train_grid", trained.append)
+    settings = TrainerSettings.model_validate({"data": {"run": str(tmp_path)}})
+    manifest, done = tmp_path / "manifest.parquet", tmp_path / "check.json"
+    manifest.write_bytes(b"the table")
+    with pytest.raises(AwareNetError, match=r"no .*check\.json; run the stage `check` first"):
+        STAGES["train"](settings)
+    is_made(done, {"manifest": hashlib.sha256(b"the table").hexdigest()}, again=True)
+    done.write_text("{}", "utf-8")
+    STAGES["train"](settings)
+    assert trained == [settings]
+    manifest.write_bytes(b"another table")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    expected = r"manifest\.parquet is not the one that was checked; run the stage `check` first"
+    with pytest.raises(AwareNetError, match=expected):
+        STAGES["train"](settings)
+    assert trained == [settings]
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_photographs_that_are_not_there_are_one_line(capsys, tmp_path, monkeypatch):

@@ -36,6 +36,18 @@ SMALL = [  # what a preset asks of a cluster, for two cores and a minute
 ]  # fmt: skip
 
 
+VOTERS = ["capsule", "dsp_fwa", "test_resnet", "xceptionnet"]
+# The recipes as they are, but short. A small network takes the place of ictu_oculi, whose 134
+# million weights would be written to disk ten times over.
+FOUR = [
+    "ensemble.families=" + json.dumps(VOTERS), "train.batch=4",
+    *(f"train.families.{family}.{key}={value}" for family in VOTERS if "test" not in family
+      for key, value in (("epochs", 1), ("batch", 8))),
+    "train.families.xceptionnet.head_epochs=0.4", "train.families.xceptionnet.learning_rate=1e-3",
+    "split.shares=[0.6, 0.2, 0.2]", "split.seed=11",  # both classes of both data sets in each part
+]  # fmt: skip
+
+
 def show_somebody(path: Path) -> None:
     """Write a clip: of a person as is where it is real, tinted where it is a fake."""
     face = person(zlib.crc32("/".join(path.parts[-3:]).encode()) % 4000)
@@ -80,6 +92,12 @@ def aware_net(tmp_path_factory) -> Path:
 def paper(tmp_path_factory) -> Path:
     """A run of aware_net_paper.toml."""
     return run_preset(tmp_path_factory.mktemp("paper"), "aware_net_paper")
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory) -> Path:
+    """A run of stronger_together.toml."""
+    return run_preset(tmp_path_factory.mktemp("together"), "stronger_together", *FOUR)
 
 
 def names(recipe: str) -> list[str]:
@@ -166,3 +184,71 @@ def test_the_paper_leaks_and_says_so_and_its_weights_were_learned_with_the_membe
         assert fed == {(64, SPECS["res2net101"].mean)}  # ImageNet's, for both
     warned = (paper.parent.parent / "log.txt").read_text("utf-8")
     assert notes["split_warnings"].splitlines()[0] in warned
+
+
+@pytest.mark.slow
+def test_four_detectors_are_trained_each_by_its_recipe_and_vote_in_six_ensembles(together):
+    folder = together / "experiments" / "all-none"
+    stamps = {
+        family: json.loads(
+            (folder / "members" / f"{family}-0" / "model.safetensors.from.json").read_text("utf-8")
+        )["train"]
+        for family in VOTERS
+    }
+    told = {family: (one["optimizer"], one["schedule"], one["batch"], one["betas"][0])
+            for family, one in stamps.items()}  # fmt: skip
+    assert told == {
+        "capsule": ("adam", "constant", 8, 0.9), "dsp_fwa": ("sgd", "plateau", 8, 0.9),
+        "test_resnet": ("adam", "constant", 4, 0.9), "xceptionnet": ("adam", "constant", 8, 0.5),
+    }  # fmt: skip
+    fitted = json.loads((folder / "fit.json").read_text("utf-8"))
+    six = [f"{who}, {how}" for who in ("best two", "two smallest", "all")
+           for how in ("hard", "soft")]  # fmt: skip
+    assert {*six, "all, stack", "two tiers", "plain mean"} == set(fitted["ensembles"])
+    assert fitted["ensembles"]["two smallest, hard"]["families"] == ["capsule", "test_resnet"]
+    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    for figures in metrics["sets"].values():
+        for level in ("frames", "clips_level"):
+            assert set(figures[level]) == {*fitted["ensembles"], *VOTERS,
+                                           *(f"{family}-0" for family in VOTERS)}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_one_frame_each_half_second_is_cut_out_by_the_detectors_box_as_it_is(together):
+    rows = read_manifest(together / "manifest.parquet")
+    assert {row.time_s for row in rows} == {0.0, 0.5}  # clips of six frames, eight a second
+    sides = {round(max(x1 - x0, y1 - y0)) for x0, y0, x1, y1 in (row.box for row in rows)}
+    assert sides == {96}  # the box fills its crop
+    notes = read_notes(together / "manifest.parquet")
+    assert notes["protocol"] == "video"
+
+
+@pytest.mark.slow
+def test_a_bundle_of_four_kinds_of_networks_judges_a_clip_and_shows_where_they_looked(together):
+    settings = Settings.model_validate(
+        {
+            "sampling": {"frames": 3}, "runtime": {"device": "cpu"}, "explain": {"frames": 1},
+            "faces": {"min_face_px": 32},
+        }
+    )  # fmt: skip
+    bundle = load_bundle(together / "bundles")
+    assert [family.name for family in bundle.config.families] == VOTERS
+    assert bundle.config.combiner.name == "soft"
+    clip = next((together.parent.parent / "data" / "Celeb-DF-v2" / "Celeb-real").glob("*.mp4"))
+    report = load_detector(together / "bundles", settings).analyze(clip)
+    assert report.status == "ok"
+    assert set(report.families) == set(VOTERS)
+    assert report.explanation
+
+
+@pytest.mark.slow
+def test_self_blended_images_are_learned_from_real_faces_and_tested_on_fakes(tmp_path):
+    run = run_preset(tmp_path, "sbi")
+    stamps = list(run.glob("experiments/*/members/*-0/model.safetensors.from.json"))
+    assert stamps
+    for path in stamps:
+        assert json.loads(path.read_text("utf-8"))["train"]["input"] == "self_blended"
+    for path in run.glob("experiments/*/metrics.json"):
+        sets = json.loads(path.read_text("utf-8"))["sets"]
+        assert set(sets) == set(SETS)
+        assert all(found["clips"]["fake"] > 0 for found in sets.values())

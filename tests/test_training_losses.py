@@ -34,6 +34,27 @@ def test_weights_count_a_crop_more_or_less():
     assert found.item() == pytest.approx((1.5 * alone[0] + 0.5 * alone[1]) / 2, rel=1e-5)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_of_several_votes_the_loss_is_the_sum_of_the_cross_entropies_of_each(smoothing):
+    generator = torch.Generator().manual_seed(1)
+    two = torch.randn(9, 4, 2, generator=generator) * 3  # a crop, a vote, a class
+    labels = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 1])
+    expected = sum(
+        cross_entropy(two[:, vote], labels, label_smoothing=2 * smoothing) for vote in range(4)
+    )
+    logits = two[..., 1] - two[..., 0]
+    found = member_loss(logits, labels.float(), torch.ones(9), smoothing)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_weights_of_crops_count_in_every_vote():
+    logits, labels = drawn(8)
+    weights = torch.tensor([1.5, 0.5, 1.0, 1.0, 0.0, 2.0, 1.0, 1.0])
+    each = member_loss(logits, labels, weights, 0.02) + member_loss(-logits, labels, weights, 0.02)
+    both = member_loss(torch.stack([logits, -logits], dim=1), labels, weights, 0.02)
+    assert both.item() == pytest.approx(each.item(), rel=1e-5)
+
+
 def test_the_mixtures_loss_by_hand():
     mixed = torch.tensor([0.8, 0.3, 1.0])
     found = mixture_loss(mixed, torch.tensor([1.0, 0.0, 0.0]), torch.tensor([1.0, 2.0, 0.0]), 0.0)

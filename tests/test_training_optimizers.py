@@ -31,7 +31,7 @@ def test_the_head_learns_faster_and_vectors_do_not_decay(family):
     named = {id(parameter): name for name, parameter in network.named_parameters()}
     found = {
         named[id(parameter)]: (group["peak"], group["weight_decay"])
-        for group in network_groups(network, train, family, train.head_factor)
+        for group in network_groups(network, train, train.head_factor)
         for parameter in group["params"]
     }
     assert found.keys() == dict(network.named_parameters()).keys()
@@ -42,13 +42,6 @@ def test_the_head_learns_faster_and_vectors_do_not_decay(family):
     assert sum(peak > 2e-3 for peak, _ in found.values()) == 2  # weight and bias
 
 
-def test_a_family_may_have_its_own_learning_rate():
-    train = TrainSettings(learning_rate=1e-3, learning_rates={"test_resnet": 4e-4})
-    for family, peak in (("test_resnet", 4e-4), ("test_efficientnet", 1e-3)):
-        groups = network_groups(create_model(family), train, family, 1.0)
-        assert {group["peak"] for group in groups} == {peak}
-
-
 def test_every_head_of_the_zoo_is_known_by_name():
     for family in ("test_efficientnet", "test_resnet", "mobilenet_v2", "xception"):
         names = [name for name, _ in create_model(family).named_children()]
@@ -56,15 +49,19 @@ def test_every_head_of_the_zoo_is_known_by_name():
 
 
 @pytest.mark.parametrize(
-    ("name", "oracle"),
+    ("name", "options", "oracle"),
     [
-        ("adamw", lambda p: torch.optim.AdamW(p, 0.1, weight_decay=0.3, foreach=False)),
-        ("adam", lambda p: torch.optim.Adam(p, 0.1, weight_decay=0.3, foreach=False)),
-        ("sgd", lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.3)),
+        ("adamw", {}, lambda p: torch.optim.AdamW(p, 0.1, weight_decay=0.3, foreach=False)),
+        ("adam", {}, lambda p: torch.optim.Adam(p, 0.1, weight_decay=0.3, foreach=False)),
+        ("adam", {"betas": (0.5, 0.9)},
+         lambda p: torch.optim.Adam(p, 0.1, (0.5, 0.9), weight_decay=0.3, foreach=False)),
+        ("adamw", {"betas": (0.5, 0.9)},
+         lambda p: torch.optim.AdamW(p, 0.1, (0.5, 0.9), weight_decay=0.3, foreach=False)),
+        ("sgd", {}, lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.3)),
     ],
-)
-def test_an_optimizer_moves_as_torchs_plain_one_does(name, oracle):
-    optimizer = one_parameter(name, weight_decay=0.3)
+)  # fmt: skip
+def test_an_optimizer_moves_as_torchs_plain_one_does(name, options, oracle):
+    optimizer = one_parameter(name, weight_decay=0.3, **options)
     weight = optimizer.param_groups[0]["params"][0]
     plain = torch.nn.Parameter(weight.detach().clone())
     other = oracle([plain])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tiny_people import write_patterns
-from training_runs import FAMILIES, Small, curve, experiment_in, train_small
+from training_runs import Small, capsule_in, curve, experiment_in, train_small
 
 from awarenet.errors import AwareNetError
 from trainer.experiments import Experiment
@@ -43,10 +43,16 @@ def test_two_processes_learn_as_one_with_twice_the_accumulation(tmp_path):
             experiment_in(tmp_path / f"one-{optimizer}", manifest, **options, accumulate=2)
         )
         shared.append(experiment_in(tmp_path / f"two-{optimizer}", manifest, **options))
-        train_member(alone[-1], FAMILIES[0], 0)
+    # a part of it rests for good, it learns from four votes, and it draws noise of its own
+    options = {**OPTIONS, "head_epochs": 0, "schedule": "plateau", "ema": 0.0}
+    alone.append(capsule_in(tmp_path / "one-capsule", manifest, **options, accumulate=2))
+    shared.append(capsule_in(tmp_path / "two-capsule", manifest, **options))
+    for experiment in alone:
+        train_member(experiment, experiment.families[0], 0)
     train_by_torchrun(shared, 2)
     for one, two in zip(alone, shared, strict=True):
-        folders = [each.member_folder(FAMILIES[0], 0) for each in (one, two)]
+        family = one.families[0]
+        folders = [each.member_folder(family, 0) for each in (one, two)]
         curves = [curve(folder) for folder in folders]
         assert [record["step"] for record in curves[0]] == [2, 4, 6]
         for expected, found in zip(*curves, strict=True):
@@ -54,7 +60,7 @@ def test_two_processes_learn_as_one_with_twice_the_accumulation(tmp_path):
                 assert found[key] == pytest.approx(expected[key], abs=1e-4), (found["step"], key)
         assert sorted(path.name for path in folders[1].iterdir()) == LEFT
         before = (folders[1] / "model.safetensors").stat().st_mtime_ns
-        train_member(two, FAMILIES[0], 0)  # one process finds what two have made
+        train_member(two, family, 0)  # one process finds what two have made
         assert (folders[1] / "model.safetensors").stat().st_mtime_ns == before
 
 

@@ -94,8 +94,16 @@ def test_a_constant_rate_only_warms_up():
     assert factors(schedule="constant", warmup=0.05) == pytest.approx([1 / 3, 2 / 3, *[1] * 58])
 
 
+def test_without_a_warm_up_a_schedule_begins_in_the_first_step():
+    cosine_alone = by_torch(lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=STEPS, eta_min=0.01))
+    assert factors(warmup=0.0, lowest=0.01) == pytest.approx(cosine_alone)
+    restarts = factors(schedule="warm_restarts", warmup=0.0, restart_epochs=3, restart_factor=1)
+    assert [step for step in range(STEPS) if restarts[step] == 1] == list(range(0, STEPS, 3))
+    assert factors(schedule="plateau", warmup=0.0) == [1.0] * STEPS
+
+
 @given(
-    st.sampled_from(["cosine", "warm_restarts", "linear", "constant"]),
+    st.sampled_from(["cosine", "warm_restarts", "linear", "plateau", "constant"]),
     st.integers(1, 300),
     st.floats(0, 1),
     st.floats(0, 1),
@@ -113,7 +121,7 @@ def test_a_rate_is_never_above_its_peak_nor_below_its_lowest(
         restart_epochs=restart, restart_factor=growth,
     )  # fmt: skip
     step = int(place * (steps - 1))
-    rising = max(round(steps * warmup), 1)
+    rising = round(steps * warmup)
     found = rate_factor(train, step, steps=steps, epoch_steps=epoch_steps)
     assert found <= 1 + 1e-9
     assert found >= (min(lowest, 1) - 1e-9 if step >= rising else 1 / rising - 1e-9)

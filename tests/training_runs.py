@@ -48,6 +48,14 @@ def experiment_in(folder: Path, manifest: Path, **train: object) -> Experiment:
     return Experiment(settings_in(folder, manifest, **train), "all", "none")
 
 
+def capsule_in(folder: Path, manifest: Path, **train: object) -> Experiment:
+    """An experiment of one capsule network on small crops."""
+    settings = experiment_in(folder, manifest, **train).settings
+    own = {"families": ("capsule",), "members": 1, "side": 48}
+    ensemble = settings.ensemble.model_copy(update=own)
+    return Experiment(settings.model_copy(update={"ensemble": ensemble}), "all", "none")
+
+
 def settings_in(folder: Path, manifest: Path, **train: object) -> TrainerSettings:
     """Settings of a run in a folder, whose crops are links to those of a manifest."""
     folder.mkdir(exist_ok=True)
@@ -109,14 +117,16 @@ def small_validation() -> Validation:
     return Validation(batch.crops, batch.labels)
 
 
-def train_small(module: Small, folder: Path, samples: object = None, **train: object) -> dict:
+def train_small(
+    module: Small, folder: Path, samples: object = None, track: object = None, **train: object
+) -> dict:
     """Run the loop on a small network; gives the weights that it would keep."""
     folder.mkdir(exist_ok=True)
     settings = TrainSettings(**{**SMALL, "ema": 0, **train})
     return run(
         Accelerator(cpu=True),
         module,
-        network_groups(module, settings, "", settings.head_factor),
+        network_groups(module, settings, settings.head_factor),
         samples or Drawn(settings.batch),
         small_validation(),
         loss=member_loss,
@@ -124,6 +134,7 @@ def train_small(module: Small, folder: Path, samples: object = None, **train: ob
         seed=7,
         folder=folder,
         body=[module.body],
+        track=track,
     )
 
 
@@ -135,4 +146,4 @@ def curve(folder: Path) -> list[dict]:
 if __name__ == "__main__":
     for job in sys.argv[1:]:
         asked = TrainerSettings.model_validate_json(Path(job).read_text("utf-8"))
-        train_member(Experiment(asked, "all", "none"), FAMILIES[0], 0)
+        train_member(Experiment(asked, "all", "none"), asked.ensemble.families[0], 0)

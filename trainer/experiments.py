@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from awarenet.errors import SettingsError
-from trainer.settings import TrainerSettings
+from trainer.settings import TrainerSettings, TrainSettings
 
 if TYPE_CHECKING:
     from awarenet.zoo import Spec
@@ -79,6 +79,17 @@ class Experiment:
 
         own = self.settings.ensemble
         return adapt_spec(get_spec(family), side=own.side, normalization=own.normalization)
+
+    def train(self, family: str) -> TrainSettings:
+        """How members of a family are trained: [train], and what its `families` says of this one.
+
+        Raises:
+            SettingsError: What it says of this one cannot be.
+        """
+        try:
+            return self.settings.train.of(family)
+        except ValueError as error:
+            raise SettingsError(f"[train] {error}") from None
 
     def seed(self, family: str, index: int) -> int:
         """Seed of a member: its number among all members of the ensemble."""

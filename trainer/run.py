@@ -23,11 +23,12 @@ from pathlib import Path
 
 from awarenet.errors import AwareNetError
 from awarenet.settings import load_settings
+from trainer.atomic import read_json
 from trainer.experiments import experiments
 from trainer.launch import log_to_stderr, processes
 from trainer.settings import TrainerSettings
 from trainer.sources import parse_sets
-from trainer.stamps import needed
+from trainer.stamps import content_hash, needed, stamp_path
 
 log = logging.getLogger("trainer")
 
@@ -62,8 +63,14 @@ def run_train(settings: TrainerSettings) -> None:
 
     if processes() == 1:
         run_check(settings)  # before every training, also where only this stage was asked for
-    else:
-        needed(Path(settings.data.run) / "check.json", "check")  # one process does that
+    else:  # one process does that, beforehand
+        run = Path(settings.data.run)
+        stamp, now = stamp_path(needed(run / "check.json", "check")), run / "manifest.parquet"
+        checked = read_json(needed(stamp, "check")).get("manifest")
+        if checked != content_hash(now, "prepare"):
+            raise AwareNetError(
+                f"{now} is not the one that was checked; run the stage `check` first"
+            )
     train_grid(settings)
 
 

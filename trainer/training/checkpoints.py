@@ -19,6 +19,7 @@ from torch import Tensor
 
 from awarenet.errors import AwareNetError
 from trainer.atomic import written_whole
+from trainer.training.plateau import Plateau
 from trainer.training.stopping import Watch
 
 STATE, CURVE = "state.pt", "log.jsonl"
@@ -34,6 +35,7 @@ class Progress:
     seconds: float = 0.0  # of training and validating, without what killed runs lost
     stopped: bool = False  # early
     watch: Watch = Watch()
+    plateau: Plateau = Plateau()  # where [train] schedule is plateau
     best_weights: dict[str, Tensor] | None = None  # where [train] keep is best
     curve: list[dict[str, float]] = field(default_factory=list)  # a record a validation
 
@@ -50,7 +52,8 @@ def save_state(folder: Path, progress: Progress, parts: Mapping[str, object]) ->
         AwareNetError: It could not be written, the disk being full, say; the one before is intact.
     """
     own = {one.name: getattr(progress, one.name) for one in fields(progress)}
-    state = {**parts, "progress": {**own, "watch": asdict(progress.watch)}}
+    told = {"watch": asdict(progress.watch), "plateau": asdict(progress.plateau)}
+    state = {**parts, "progress": {**own, **told}}
     path = folder / STATE
     try:
         # an open file, since torch hides the reason when it opens a path by itself
@@ -82,7 +85,8 @@ def load_state(folder: Path) -> tuple[Progress, dict]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         own = state.pop("progress")
-        return Progress(**{**own, "watch": Watch(**own["watch"])}), state
+        told = {"watch": Watch(**own["watch"]), "plateau": Plateau(**own["plateau"])}
+        return Progress(**{**own, **told}), state
     except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError) as error:
         raise AwareNetError(
             f"{path} is not a checkpoint of this version ({type(error).__name__}); "

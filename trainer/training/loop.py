@@ -22,7 +22,6 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from timm.utils import ModelEmaV3
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from awarenet.errors import AwareNetError, SettingsError
@@ -33,6 +32,7 @@ from trainer.training.checkpoints import STATE, Progress, load_state, save_state
 from trainer.training.devices import choose_precision, out_of_memory
 from trainer.training.losses import Loss
 from trainer.training.optimizers import Group, create_optimizer, set_rates
+from trainer.training.resting import wake
 from trainer.training.schedules import rate_factor
 from trainer.training.step import Tools, take_step
 from trainer.training.stopping import watched
@@ -98,7 +98,8 @@ def run(
 
     Args:
         accelerator: Of this process.
-        module: Maps (B, S, S, 3) uint8 crops to (B,), on the accelerator's device; changed.
+        module: Maps (B, S, S, 3) uint8 crops to what the loss takes, in eval mode to (B,); on the
+            accelerator's device; changed.
         groups: Its parameters, as `optimizers.create_optimizer` takes them.
         samples: Its training crops.
         validation: This process's part.
@@ -106,7 +107,7 @@ def run(
         train: Everything else.
         seed: Of dropout.
         folder: That checkpoint and learning curve are kept in; its name stands in messages.
-        body: Modules that rest while only the head learns.
+        body: Modules that wait while only the head learns.
         track: Is given every new record of the learning curve and its step, in the main process.
 
     Returns:
@@ -138,7 +139,7 @@ def run(
             wrapped = _wrap(accelerator, module, body if step < plan.head_steps else ())
             statistics.begin()
         factor = rate_factor(train, step, steps=plan.steps, epoch_steps=plan.epoch_steps)
-        set_rates(optimizer, factor)
+        set_rates(optimizer, factor * progress.plateau.share)
         try:
             found = take_step(tools, module, wrapped, coming)
         except torch.OutOfMemoryError as error:
@@ -218,14 +219,9 @@ def _micro_batches(
     yield from zip(numbers, samples.follow(numbers, train.loaders), strict=True)
 
 
-def _wrap(accelerator: Accelerator, module: nn.Module, resting: Sequence[nn.Module]) -> nn.Module:
-    """Get a module ready to learn, apart from what rests; average its gradients over processes."""
-    module.train().requires_grad_(True)
-    for part in resting:
-        part.requires_grad_(False)
-        for norm in part.modules():
-            if isinstance(norm, _BatchNorm):
-                norm.eval()  # else its statistics would move
+def _wrap(accelerator: Accelerator, module: nn.Module, waiting: Sequence[nn.Module]) -> nn.Module:
+    """Get a module ready to learn, apart from what waits; average its gradients over processes."""
+    wake(module, waiting)
     if accelerator.num_processes == 1:
         return module
     gc.collect()  # an older wrapping of the same module would go on hooking its gradients
@@ -271,6 +267,8 @@ def _take_in(
     if train.keep == "best" and value > progress.watch.best:
         weights = kept.state_dict()
         progress.best_weights = {key: weights[key].detach().cpu().clone() for key in weights}
+    if train.schedule == "plateau":
+        progress.plateau = progress.plateau.after(record["validation_loss"], train)
     progress.watch = progress.watch.after(value, train.min_delta)
     progress.stopped = progress.watch.is_over(train, record["epoch"])
     progress.curve.append(record)

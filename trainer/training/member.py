@@ -15,29 +15,33 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from awarenet.errors import SettingsError
 from awarenet.zoo import create_model
 from trainer.batches.samples import Samples
 from trainer.experiments import Experiment
 from trainer.launch import is_first
 from trainer.manifest import read_manifest
+from trainer.settings import TrainSettings
 from trainer.stamps import content_hash, is_made
 from trainer.starting_weights import load_starting_weights
 from trainer.tracking import open_tracker
 from trainer.training.checkpoints import save_weights, tidy
 from trainer.training.devices import create_accelerator
+from trainer.training.feeding import feed
 from trainer.training.loop import run
 from trainer.training.losses import Loss, member_loss
 from trainer.training.optimizers import HEADS, Group, network_groups
-from trainer.training.scoring import Fed, weights_path
+from trainer.training.scoring import weights_path
 from trainer.training.validation import make_validation
 
 log = logging.getLogger(__name__)
 
 # of [train]; where and how a member is trained, not what comes out
-NOT_IN_THE_WEIGHTS = {"workers", "threads", "packages", "loaders", "checkpointing"}
-# what decides when a training stops, and which of its weights are kept
+NOT_IN_THE_WEIGHTS = {
+    "families", "workers", "threads", "packages", "loaders", "checkpointing"
+}  # fmt: skip
+# what decides when a training stops
 OF_STOPPING = {"patience", "min_delta", "min_epochs"}
-OF_VALIDATION = {"check_every", "watch"}
 
 
 def train_member(experiment: Experiment, family: str, index: int) -> Path:
@@ -51,20 +55,15 @@ def train_member(experiment: Experiment, family: str, index: int) -> Path:
     Raises:
         AwareNetError: No data, no starting weights, or whatever stops the loop; see `loop.run`.
     """
-    settings, spec = experiment.settings, experiment.spec(family)
-    train, seed = settings.train, experiment.seed(family, index)
+    train, spec = experiment.train(family), experiment.spec(family)
+    seed = experiment.seed(family, index)
     finished = weights_path(experiment, family, index, together=False)
     folder = finished.parent
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = create_accelerator(train.threads)
     made_of = {
-        **learned_from(experiment),
-        "member": {
-            "family": family,
-            "seed": seed,
-            "learning_rate": train.learning_rates.get(family, train.learning_rate),
-            "fed": [spec.side, *spec.mean, *spec.std],
-        },
+        **learned_from(experiment, train),
+        "member": {"family": family, "seed": seed, "fed": [spec.side, *spec.mean, *spec.std]},
     }
     with accelerator.main_process_first():
         made = is_made(finished, made_of, again=False)
@@ -78,14 +77,19 @@ def train_member(experiment: Experiment, family: str, index: int) -> Path:
     with accelerator.main_process_first():  # who fetches them for all
         if train.start == "packaged":
             load_starting_weights(network, family, Path(train.packages).expanduser())
+    body = [part for name, part in network.named_children() if name not in HEADS]
+    if train.head_epochs and len(body) == len(list(network.children())):
+        raise SettingsError(
+            f"[train] head_epochs = {train.head_epochs}, but {family} has no head of its own; "
+            f"set families.{family}.head_epochs = 0"
+        )
     if train.checkpointing:
         recompute_activations(network, family)
     network = network.to(accelerator.device, memory_format=torch.channels_last)
     weights = learn(
-        accelerator, experiment, Fed(network, spec),
-        network_groups(network, train, family, train.head_factor),
-        loss=member_loss, side=spec.side, seed=seed, folder=folder,
-        body=[part for name, part in network.named_children() if name not in HEADS],
+        accelerator, experiment, feed(network, spec),
+        network_groups(network, train, train.head_factor),
+        train=train, loss=member_loss, side=spec.side, seed=seed, folder=folder, body=body,
     )  # fmt: skip
     if accelerator.is_main_process:
         prefix = "network."
@@ -101,6 +105,7 @@ def learn(
     module: nn.Module,
     groups: Sequence[Group],
     *,
+    train: TrainSettings,
     loss: Loss,
     side: int,
     seed: int,
@@ -114,13 +119,15 @@ def learn(
         experiment: Whose crops are trained and validated on.
         module: See `loop.run`.
         groups: See `loop.run`.
+        train: See `loop.run`; also how batches are made.
         loss: See `loop.run`.
         side: Of the crops, px.
         seed: Of crops and dropout.
         folder: See `loop.run`.
         body: See `loop.run`.
     """
-    settings, rows = experiment.settings, read_manifest(experiment.manifest)
+    settings = experiment.settings.model_copy(update={"train": train})
+    rows = read_manifest(experiment.manifest)
     samples = Samples(
         experiment.rows(rows, "train"), experiment.run, settings,
         recipe=experiment.recipe, side=side, seed=seed,
@@ -132,8 +139,8 @@ def learn(
     del rows  # with their meshes; what is needed of them is held by now
     with following(experiment, folder.name) as track:
         return run(
-            accelerator, module, groups, samples, validation, loss=loss, train=settings.train,
-            seed=seed, folder=folder, body=body, track=track,
+            accelerator, module, groups, samples, validation, loss=loss, train=train, seed=seed,
+            folder=folder, body=body, track=track,
         )  # fmt: skip
 
 
@@ -147,14 +154,20 @@ def following(experiment: Experiment, name: str) -> Iterator[Callable[[dict, int
         yield tracker.log
 
 
-def learned_from(experiment: Experiment) -> dict[str, object]:
-    """Everything that decides the weights of every member of an experiment, for a stamp."""
-    settings, train = experiment.settings, experiment.settings.train
-    left_out = NOT_IN_THE_WEIGHTS | {"learning_rate", "learning_rates"}
+def learned_from(experiment: Experiment, train: TrainSettings) -> dict[str, object]:
+    """Everything in the settings that decides weights, for a stamp.
+
+    Args:
+        experiment: Whose crops are learned from.
+        train: How.
+    """
+    settings, left_out = experiment.settings, set(NOT_IN_THE_WEIGHTS)
     if not train.patience:
         left_out |= OF_STOPPING
         if train.keep == "last":
-            left_out |= OF_VALIDATION
+            left_out.add("watch")
+            if train.schedule != "plateau":
+                left_out.add("check_every")
     return {
         "manifest": content_hash(experiment.manifest, "prepare"),
         "data": experiment.data,

@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from trainer.settings import TrainSettings
+from trainer.training.resting import resting_parts
 
 HEADS = ("classifier", "fc")  # as timm calls the last layer of the networks in awarenet.zoo
 MOMENTUM = 0.9  # of SGD, as in nearly every recipe since AlexNet
@@ -23,24 +24,25 @@ def is_head(name: str) -> bool:
     return name.split(".")[0] in HEADS
 
 
-def network_groups(network: nn.Module, train: TrainSettings, family: str, head: float) -> list:
-    """Parameter groups of one network.
+def network_groups(network: nn.Module, train: TrainSettings, head: float) -> list:
+    """Parameter groups of one network, without those of what rests for good.
 
     Args:
         network: As `awarenet.zoo.create_model` builds it.
-        train: Learning rates and weight decay. Norms and biases, all of one dimension, are not
+        train: Learning rate and weight decay. Norms and biases, all of one dimension, are not
             decayed: that would pull them to 0, not to something simpler.
-        family: Of the network; it may have its own learning rate.
         head: Factor of the learning rate for the last layer.
     """
-    peak = train.learning_rates.get(family, train.learning_rate)
+    never = {id(p) for part in resting_parts(network) for p in part.parameters()}
     found: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
+        if id(parameter) in never:
+            continue
         found.setdefault((is_head(name), parameter.ndim > 1), []).append(parameter)
     return [
         {
             "params": parameters,
-            "peak": peak * (head if last else 1),
+            "peak": train.learning_rate * (head if last else 1),
             "weight_decay": train.weight_decay if decayed else 0.0,
         }
         for (last, decayed), parameters in found.items()
@@ -49,7 +51,7 @@ def network_groups(network: nn.Module, train: TrainSettings, family: str, head: 
 
 def create_optimizer(groups: Iterable[Group], train: TrainSettings) -> Optimizer:
     """Build [train] optimizer; `sam` moves by SGD too, along gradients that `step.py` finds."""
-    return OPTIMIZERS[train.optimizer](list(groups), train.learning_rate)
+    return OPTIMIZERS[train.optimizer](list(groups), train)
 
 
 def set_rates(optimizer: Optimizer, factor: float) -> None:
@@ -58,14 +60,22 @@ def set_rates(optimizer: Optimizer, factor: float) -> None:
         group["lr"] = group["peak"] * factor
 
 
-def _sgd(groups: list[Group], rate: float) -> Optimizer:
-    return torch.optim.SGD(groups, rate, momentum=MOMENTUM, fused=True)
+def _sgd(groups: list[Group], train: TrainSettings) -> Optimizer:
+    return torch.optim.SGD(groups, train.learning_rate, momentum=MOMENTUM, fused=True)
+
+
+def _adam(groups: list[Group], train: TrainSettings) -> Optimizer:
+    return torch.optim.Adam(groups, train.learning_rate, train.betas, fused=True)
+
+
+def _adamw(groups: list[Group], train: TrainSettings) -> Optimizer:
+    return torch.optim.AdamW(groups, train.learning_rate, train.betas, fused=True)
 
 
 # fused: one pass over the weights instead of several, on the CPU too
-OPTIMIZERS: dict[str, Callable[[list[Group], float], Optimizer]] = {
-    "adamw": lambda groups, rate: torch.optim.AdamW(groups, rate, fused=True),
-    "adam": lambda groups, rate: torch.optim.Adam(groups, rate, fused=True),
+OPTIMIZERS: dict[str, Callable[[list[Group], TrainSettings], Optimizer]] = {
+    "adamw": _adamw,
+    "adam": _adam,
     "sgd": _sgd,
     "sam": _sgd,
 }

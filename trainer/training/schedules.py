@@ -1,6 +1,6 @@
 """Learning rate over the steps of a training, as a factor of its peak; pure functions.
 
-Every schedule begins with a linear warm-up. Steps count from 0.
+A schedule begins with a linear warm-up, unless [train] warmup is 0. Steps count from 0.
 Source: Loshchilov and Hutter, SGDR, 2017, https://arxiv.org/abs/1608.03983, equation 5, for the
 cosine and its warm restarts.
 """
@@ -21,7 +21,7 @@ def rate_factor(train: TrainSettings, step: int, *, steps: int, epoch_steps: flo
         steps: Of the whole training.
         epoch_steps: Steps an epoch, which warm restarts are counted in.
     """
-    rising = max(round(steps * train.warmup), 1)
+    rising = round(steps * train.warmup)
     if step < rising:
         return (step + 1) / rising
     since, left = step - rising, steps - rising
@@ -32,7 +32,7 @@ def rate_factor(train: TrainSettings, step: int, *, steps: int, epoch_steps: flo
         return warm_restarts(since, first, train.restart_factor, train.lowest)
     if train.schedule == "linear":
         return linear(since, left, max(steps * train.level - rising, 0), train.lowest)
-    return 1.0
+    return 1.0  # constant; and plateau, which no function of the step alone knows: `plateau.py`
 
 
 def cosine(step: float, steps: float, lowest: float) -> float:

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from awarenet.zoo import Spec, create_model, preprocess
+from awarenet.zoo import Spec, create_model, score
 from trainer.experiments import Experiment
 from trainer.stamps import needed
 
@@ -34,8 +34,7 @@ class Fed(nn.Module):
 
     def forward(self, crops: Tensor) -> Tensor:
         """Map (B, S, S, 3) uint8 RGB crops to (B,) logits."""
-        images = preprocess(crops, self.spec)
-        return self.network(images.contiguous(memory_format=torch.channels_last)).flatten()
+        return score(self.network, crops, self.spec).flatten()
 
 
 def weights_path(experiment: Experiment, family: str, index: int, together: bool) -> Path:

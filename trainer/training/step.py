@@ -48,7 +48,7 @@ def take_step(
 
     Args:
         tools: Of the training.
-        module: What is trained; maps (B, S, S, 3) uint8 crops to (B,).
+        module: What is trained; maps (B, S, S, 3) uint8 crops to what the loss takes.
         wrapped: The same, averaging gradients over processes.
         batches: The micro-batches of this process, each with its number.
 

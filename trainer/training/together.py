@@ -1,9 +1,10 @@
 """Train all members and the tier-2 weights together, as AWARE-NET's paper words it.
 
-It starts from members that are trained alone and goes on with the same settings and the same loop:
-the gradient of the mixture's log loss reaches every network and the families' weights. Their own
-rate is the head's, since nothing has trained them yet; they are not decayed. Results lie in
-`together/` of the experiment, beside the members as they were.
+It starts from members that are trained alone and goes on with the same loop and [train], of which
+a family's own recipe changes learning rate, weight decay and dropout: the gradient of the mixture's
+log loss reaches every network and the families' weights. Their own rate is the head's, since
+nothing has trained them yet; they are not decayed. Results lie in `together/` of the experiment,
+beside the members as they were.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ def train_together(experiment: Experiment) -> Path:
         AwareNetError: A member is not trained yet; no data; or whatever stops the loop.
     """
     train = experiment.settings.train
+    recipes = {family: experiment.train(family) for family in experiment.families}
     folder = experiment.folder / "together"
     finished = folder / RESULT
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,8 +66,10 @@ def train_together(experiment: Experiment) -> Path:
     alone = {member: weights_path(experiment, *member, together=False)
              for member in experiment.members}  # fmt: skip
     made_of = {
-        **learned_from(experiment),
-        "learning_rates": [train.learning_rate, train.learning_rates],
+        **learned_from(experiment, train),
+        "families": {
+            f: [own.learning_rate, own.weight_decay, own.dropout] for f, own in recipes.items()
+        },
         "members": {path.parent.name: content_hash(path, "train") for path in alone.values()},
     }
     with accelerator.main_process_first():
@@ -81,7 +85,7 @@ def train_together(experiment: Experiment) -> Path:
     )
     weights = learn(
         accelerator, experiment, mixture, _groups(mixture.ensemble, experiment),
-        loss=mixture_loss, side=experiment.side, seed=seed, folder=folder,
+        train=train, loss=mixture_loss, side=experiment.side, seed=seed, folder=folder,
     )  # fmt: skip
     if accelerator.is_main_process:
         _save(experiment, weights, finished)
@@ -102,9 +106,9 @@ def read_together(experiment: Experiment) -> dict[str, float]:
 
 def _ensemble(experiment: Experiment) -> Ensemble:
     """Trained members, with their dropout, under equal weights."""
-    train = experiment.settings.train
     members: dict[str, list[nn.Module]] = {family: [] for family in experiment.families}
     for family, index in experiment.members:
+        train = experiment.train(family)
         network = load_member(experiment, family, index, together=False, dropout=train.dropout)
         if train.checkpointing:
             recompute_activations(network, family)
@@ -120,7 +124,7 @@ def _groups(ensemble: Ensemble, experiment: Experiment) -> list:
         group
         for family, networks in ensemble.members.items()
         for network in networks
-        for group in network_groups(network, train, family, head=1.0)  # it is trained by now
+        for group in network_groups(network, experiment.train(family), head=1.0)  # trained by now
     ]
     tier_2 = {
         "params": list(ensemble.combiner.parameters()),
