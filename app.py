@@ -37,7 +37,7 @@ os.environ.setdefault("GRADIO_QUEUE_SESSION_RESUME_TTL", "60")  # s a lost conne
 import gradio as gr  # noqa: E402
 
 if TYPE_CHECKING:
-    from awarenet.pipeline import Analysis, Detector
+    from awarenet.pipeline import Detector
 
 logger = logging.getLogger("awarenet.app")
 
@@ -75,10 +75,8 @@ def build_app(
         with loading:
             return load()
 
-    def events(path: str, frames: int, heat_maps: bool, session: str | None) -> Iterator:
-        tuned = get_detector().with_settings(
-            sampling={"frames": frames}, explain={"enabled": heat_maps}
-        )
+    def events(path: str, session: str | None, **chosen: dict[str, object]) -> Iterator:
+        tuned = get_detector().with_settings(**chosen)
         yield from tuned.run(path, stops[session].is_set)
 
     if spaces is not None:
@@ -88,6 +86,7 @@ def build_app(
         clip: str | None,
         frames: int,
         heat_maps: bool,
+        blinks: bool,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio's way to ask for one
     ) -> Iterator[tuple]:
@@ -99,13 +98,18 @@ def build_app(
         if not clip:
             raise gr.Error("Choose a clip or a picture first.", print_exception=False)
         session, failure = request.session_hash, None
+        chosen = {
+            "sampling": {"frames": int(frames)},
+            "explain": {"enabled": heat_maps},
+            "blinks": {"enabled": blinks},
+        }
         stopping = stops[session] = Event()
         try:
             yield view.working_card(Path(clip).name), None, "", None, None
             get_detector()  # here, and not in a process of ZeroGPU's that ends with the clip
-            for event in events(clip, int(frames), heat_maps, session):
+            for event in events(clip, session, **chosen):
                 if hasattr(event, "report"):
-                    yield from _answers(event)
+                    yield from panels.answers(event)
                 else:
                     progress((event.done, event.total), desc=event.message, unit="")
                     yield (gr.skip(),) * 5
@@ -152,6 +156,7 @@ def build_app(
                     most, start = max(128, settings.sampling.frames), settings.sampling.frames
                     frames = gr.Slider(1, most, start, step=1, label="Frames (more is steadier)")
                     heat_maps = gr.Checkbox(settings.explain.enabled, label="Heat maps (slower)")
+                    blinks = gr.Checkbox(settings.blinks.enabled, label="Count blinks (slower)")
                 _offer_examples(examples, clip)
                 Html(view.privacy(KEPT_S + SWEEP_S))
             with gr.Column(scale=7, min_width=320):
@@ -164,9 +169,9 @@ def build_app(
         now = {**quiet, "queue": False}
         # first, and not beside the run: after a short one it could hide what that has filled
         run = go.click(lambda: gr.Column(visible=False), None, [details], js=TO_ANSWER, **now).then(
-            analyze, [clip, frames, heat_maps], [answer, gallery, people, download, report],
-            api_name="analyze", concurrency_limit=1, concurrency_id="model",
-            show_progress_on=[answer],
+            analyze, [clip, frames, heat_maps, blinks],
+            [answer, gallery, people, download, report], api_name="analyze", concurrency_limit=1,
+            concurrency_id="model", show_progress_on=[answer],
         )  # fmt: skip
         filled = run.success(_fill_tabs, [report], [note, details, *filling], **quiet)
         filled.then(_show_tabs, [report], tabs, **quiet)  # a tab that is open could not be hidden
@@ -239,27 +244,23 @@ def _lay_out_details() -> tuple:
             Html(panels.caption(panels.HEAT_NOTE))
         with gr.Tab("People", id="people", render_children=True) as people_tab:
             people = Html()
+        with gr.Tab("Blinks", id="blinks", render_children=True) as blinks_tab:
+            eyes = gr.LinePlot(
+                x="time_s", y="openness", height=220, x_title="Time (s)", y_title="Eyes open",
+            )  # fmt: skip
+            blinks = Html()
         with gr.Tab("Raw", id="raw", render_children=True):
             report = gr.JSON(show_label=False, max_height=480)
     download = gr.DownloadButton("Download the report (JSON)", size="sm")
-    tabs = [time_tab, families_tab, heat_tab, people_tab]
-    filling = [all_tabs, person, plot, legend, families]
+    tabs = [time_tab, families_tab, heat_tab, people_tab, blinks_tab]
+    filling = [all_tabs, person, plot, legend, families, eyes, blinks]
     return tabs, filling, gallery, people, report, download
-
-
-def _answers(analysis: Analysis) -> Iterator[tuple]:
-    """Yield what `/analyze` gives for a finished analysis; its file lives until Gradio has it."""
-    report = analysis.report
-    with scratch.report_file(report) as path:
-        heat_maps = panels.heat_maps(report, analysis.overlays)
-        people = panels.people_table(report, analysis.thumbnails)
-        yield view.verdict_card(report), heat_maps, people, path, report.to_dict()
 
 
 def _fill_tabs(data: dict | None) -> list:
     """Fill the tabs from the report's JSON, and open the first that has something to say."""
     if not data:  # stopped
-        return [view.note(), gr.Column(visible=False), *(gr.skip(),) * 5]
+        return [view.note(), gr.Column(visible=False), *(gr.skip(),) * 7]
     report = Report.model_validate(data)
     first = "raw" if not report.people else "time" if report.input.kind == "video" else "families"
     names = panels.person_names(report)
@@ -267,16 +268,15 @@ def _fill_tabs(data: dict | None) -> list:
         view.note(report), gr.Column(visible=True), gr.Tabs(selected=first),
         gr.Radio(names, value=report.decided_by, visible=len(names) > 1),
         _plot(data, report.decided_by), panels.legend(report), panels.families_table(report),
+        panels.eye_openness(report), panels.blinks_note(report),
     ]  # fmt: skip
 
 
 def _show_tabs(data: dict | None) -> list[gr.Tab]:
-    """Show only the tabs that have something to say: over time, families, heat maps, people."""
+    """Show only the tabs that have something to say; they stand in the order of the page."""
     if not data:  # stopped
-        return [gr.skip()] * 4
-    report = Report.model_validate(data)
-    judged, video = bool(report.people), report.input.kind == "video"
-    telling = (judged and video, judged, report.explanation is not None, len(report.people) > 1)
+        return [gr.skip()] * 5
+    telling = panels.telling_tabs(Report.model_validate(data))
     return [gr.Tab(visible=each or "hidden") for each in telling]  # False does nothing here (6.31)
 
 

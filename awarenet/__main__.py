@@ -86,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--explain", action="store_true", help="add which frames speak most for it (takes longer)"
     )
+    parser.add_argument(
+        "--blinks", action="store_true", help="add how often the person who decides blinks"
+    )
     parser.add_argument("--settings", metavar="FILE", help="TOML (default: settings.toml)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="repeatable"
@@ -104,6 +107,7 @@ def _load(args: argparse.Namespace) -> Detector:
     typed = {
         # a heat map costs more than a verdict, and only its figures fit into JSON
         "explain.enabled": "true" if args.explain else "false",
+        "blinks.enabled": "true" if args.blinks else None,
         "model.source": args.model and json.dumps(args.model),  # quoted: it may look like a number
         "sampling.frames": args.frames,
         "runtime.device": args.device,
@@ -176,10 +180,12 @@ def _line(path: Path, report: Report) -> str:
         return f"{_shown(path)}: no verdict ({report.status})"
     low, high = report.interval
     people = f"{len(report.people)} people" if len(report.people) > 1 else "1 person"
+    counted = next((person.blinks for person in report.people if person.blinks), None)
+    blinks = f", {len(counted.blinks)} blinks in {counted.seconds:.0f} s" if counted else ""
     kind = "probability" if report.calibrated else "score, not calibrated,"
     return (
         f"{_shown(path)}: {WORDS[report.verdict]}; {kind} {report.probability:.2f} "
-        f"({low:.2f} to {high:.2f}), threshold {report.threshold:.2f}, {people}"
+        f"({low:.2f} to {high:.2f}), threshold {report.threshold:.2f}, {people}{blinks}"
     )
 
 

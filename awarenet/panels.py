@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 import pandas as pd
 from PIL import Image
 
-from awarenet.report import Person, Report
-from awarenet.view import VERDICTS, clock, icon, percent
+from awarenet import scratch
+from awarenet.report import Blinks, Person, Report
+from awarenet.view import VERDICTS, clock, icon, percent, verdict_card
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from awarenet.pipeline import Overlay
+    from awarenet.pipeline import Analysis, Overlay
 
 SURROUNDINGS = 2.2  # side of a heat map on the page, in face boxes
 THUMBNAIL_PX = 128
@@ -155,6 +156,47 @@ def heat_maps(report: Report, overlays: Sequence[Overlay]) -> list[tuple[Image.I
             parts.append(clock(overlay.time_s))
         items.append((image, " · ".join(parts)))
     return items
+
+
+def telling_tabs(report: Report) -> tuple[bool, ...]:
+    """Which tabs have something to say: over time, families, heat maps, people, blinks."""
+    judged, video = bool(report.people), report.input.kind == "video"
+    explained, several = report.explanation is not None, len(report.people) > 1
+    return judged and video, judged, explained, several, _blinks(report) is not None
+
+
+def eye_openness(report: Report) -> pd.DataFrame:
+    """Tabulate how far the eyes of the person who decides were open, for the plot.
+
+    Returns:
+        Columns `time_s` (seconds) and `openness` (height over width; NaN where it is not known).
+        Empty where blinks were not counted.
+    """
+    found = _blinks(report)
+    rows = [(each.time_s, each.openness) for each in found.timeline] if found else []
+    return pd.DataFrame(rows, columns=["time_s", "openness"], dtype=float)
+
+
+def blinks_note(report: Report) -> str:
+    """Say how often the person who decides blinked, when, and what that is worth."""
+    found = _blinks(report)
+    if found is None:
+        return ""
+    times = ", ".join(clock(each.time_s) for each in found.blinks)
+    return caption(found.indication) + (caption(f"Blinks at {times}.") if times else "")
+
+
+def answers(analysis: Analysis) -> Iterator[tuple]:
+    """Yield what `/analyze` gives for a finished analysis; its file lives until Gradio has it."""
+    report = analysis.report
+    with scratch.report_file(report) as path:
+        maps = heat_maps(report, analysis.overlays)
+        people = people_table(report, analysis.thumbnails)
+        yield verdict_card(report), maps, people, path, report.to_dict()
+
+
+def _blinks(report: Report) -> Blinks | None:
+    return next((each.blinks for each in report.people if each.blinks), None)
 
 
 def _surroundings(frame: np.ndarray, box: Sequence[float] | None) -> Image.Image:

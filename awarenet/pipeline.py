@@ -25,9 +25,6 @@ from awarenet.runtime import Runtime
 from awarenet.scoring import decide_clip
 from awarenet.settings import Settings, load_settings
 
-# read when onnxruntime is imported, which the face finder does late; else it leaves a file with an
-# id of this machine in the temporary folder
-
 __all__ = ["Analysis", "Detector", "Event", "Overlay", "Progress", "load_detector"]
 
 
@@ -125,6 +122,8 @@ class Detector:
                 yield from evidence.score()
                 if self.settings.explain.enabled:
                     yield from evidence.explain()
+                if self.settings.blinks.enabled:
+                    yield from evidence.watch_eyes(self._decides(evidence)[0].id)
         except MediaError as error:
             yield Analysis(self._without_verdict(path, evidence, error.status, str(error)))
             return
@@ -159,8 +158,7 @@ class Detector:
 
     def failure(self, path: str | Path, status: parts.Status, message: str) -> Report:
         """Make the report of a file that could not be analyzed, for callers that met a bug."""
-        path = Path(path)
-        return self._without_verdict(path, self._evidence(path), status, message)
+        return self._without_verdict(Path(path), self._evidence(Path(path)), status, message)
 
     def _evidence(self, path: Path, should_stop: StopCheck = lambda: False) -> Evidence:
         return Evidence(path, self.bundle, self.runtime, self.finder, self.settings, should_stop)
@@ -178,12 +176,18 @@ class Detector:
             f"no face in {where}; try a part where one is seen well, or lower faces.min_score"
         )
 
+    def _decides(self, evidence: Evidence) -> tuple[parts.Person, int]:
+        """Say who decides the clip, and how many were seen too briefly for that."""
+        needed = self.settings.faces.min_track_frames if evidence.info.kind == "video" else 1
+        scores = [person.probability for person in evidence.people]
+        seen = [person.frames_seen for person in evidence.people]
+        brief = sum(count < min(needed, max(seen)) for count in seen)
+        return evidence.people[decide_clip(scores, seen, needed)], brief
+
     def _with_verdict(self, path: Path, evidence: Evidence) -> Report:
         """Put together a report whose score is the deciding person's."""
         people, ensemble = evidence.people, self.bundle.ensemble
-        needed = self.settings.faces.min_track_frames if evidence.info.kind == "video" else 1
-        seen = [person.frames_seen for person in people]
-        decides = people[decide_clip([person.probability for person in people], seen, needed)]
+        decides, too_brief = self._decides(evidence)
         score = evidence.scores[decides.id]
         explanation = None
         if self.settings.explain.enabled:
@@ -199,7 +203,7 @@ class Detector:
             sharpness=evidence.sharpness(decides.id),
             people=len(people),
             people_left_out=evidence.left_out,
-            people_too_brief=sum(count < min(needed, max(seen)) for count in seen),
+            people_too_brief=too_brief,
             faces_too_small=len(evidence.too_small),
             members=ensemble.members_per_family,
             calibrated=self.bundle.config.calibration is not None,
@@ -224,7 +228,7 @@ class Detector:
             people=people,
             families=families,
             explanation=explanation,
-            warnings=[parts.Notice(code=code, message=text) for code, text in assess(facts)],
+            warnings=[parts.Notice(code=c, message=t) for c, t in assess(facts)] + evidence.notices,
         )
 
     def _without_verdict(

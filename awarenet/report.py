@@ -105,6 +105,33 @@ class Moment(_Part):
     members: list[list[Probability]] = Field(description="families in the order of `families`")
 
 
+class Blink(_Part):
+    """Lids that went down and up again."""
+
+    time_s: Seconds = Field(description="when they were lowest")
+    duration_s: Seconds
+
+
+class EyeMoment(_Part):
+    """How far a person's eyes were open."""
+
+    time_s: Seconds
+    openness: Number | None = Field(
+        description="mean height of the opening over its width, of both eyes; null: not to be told"
+    )
+
+
+class Blinks(_Part):
+    """How often somebody blinked: an indication, and no part of the probability."""
+
+    blinks: list[Blink]
+    seconds: Number = Field(gt=0, description="for which both eyes were watched")
+    per_minute: Seconds
+    interval: tuple[Seconds, Seconds] = Field(description="low, high, of the rate a minute")
+    timeline: list[EyeMoment]
+    indication: str = Field(description="what it means, in a few sentences for people")
+
+
 class Person(_Part):
     """One person of the clip."""
 
@@ -118,6 +145,7 @@ class Person(_Part):
     families: dict[str, Probability]
     box_of_best: Box = Field(description="where the face is largest")
     timeline: list[Moment]
+    blinks: Blinks | None = Field(None, description="only of the person who decides, if asked for")
 
 
 class Family(_Part):
@@ -169,6 +197,7 @@ class Timing(_Part):
     detect: Seconds = 0.0
     score: Seconds = 0.0
     explain: Seconds = 0.0
+    blinks: Seconds = 0.0
     total: Seconds = 0.0
 
 

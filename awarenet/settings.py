@@ -10,7 +10,7 @@ import difflib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
@@ -108,6 +108,17 @@ class ExplainSettings(Section):
     alpha: float = Field(0.5, ge=0, le=1)
 
 
+class BlinkSettings(Section):
+    """[blinks] How often the person who decides blinks: an indication, not in the probability."""
+
+    # true or false; costs a second pass over the clip
+    enabled: bool = False
+    # 10-600 s watched, where the person is seen most
+    seconds: float = Field(40, ge=10, le=600)
+    # 10-60 frames a second; a blink lasts 0.1 to 0.4 s
+    frames_per_second: float = Field(15, ge=10, le=60)
+
+
 class LimitSettings(Section):
     """[limits] What an input may cost; beyond it a report says why there is no verdict."""
 
@@ -165,6 +176,7 @@ class Settings(BaseModel):
     faces: FaceSettings = FaceSettings()
     verdict: VerdictSettings = VerdictSettings()
     explain: ExplainSettings = ExplainSettings()
+    blinks: BlinkSettings = BlinkSettings()
     limits: LimitSettings = LimitSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     app: AppSettings = AppSettings()
@@ -213,12 +225,9 @@ def load_settings(
 
 
 def _from_file(path: str | Path | None, cls: type[Settings]) -> Iterator[_Entry]:
-    if path is None:
-        if not SETTINGS_FILE.exists():
-            return
-        name, path = SETTINGS_FILE.name, SETTINGS_FILE
-    else:
-        name = str(path)
+    if path is None and not SETTINGS_FILE.exists():
+        return
+    name, path = (SETTINGS_FILE.name, SETTINGS_FILE) if path is None else (str(path), path)
     try:
         tables = tomllib.loads(Path(path).read_text("utf-8"))
     except OSError as error:
@@ -231,8 +240,7 @@ def _from_file(path: str | Path | None, cls: type[Settings]) -> Iterator[_Entry]
         if not isinstance(table, dict):
             raise SettingsError(f"{name}: {section} stands alone; expected it under a [section]")
         _check_section(section, f"{name} [{section}]", cls)
-        for key, value in table.items():
-            yield _Entry(section, key, value, f"{name} [{section}]")
+        yield from (_Entry(section, *pair, f"{name} [{section}]") for pair in table.items())
 
 
 def _from_environment(cls: type[Settings]) -> Iterator[_Entry]:
@@ -272,9 +280,8 @@ def _check_section(section: str, where: str, cls: type[Settings]) -> None:
         raise SettingsError(f"{where}: no section {section!r}; {_offer(section, cls.model_fields)}")
 
 
-def _offer(name: str, names: Iterable[str]) -> str:
+def _offer(name: str, names: Collection[str]) -> str:
     """Name the nearest right spelling, or all of them."""
-    names = list(names)
     near = difflib.get_close_matches(name, names, n=1)
     return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
 

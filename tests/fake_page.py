@@ -11,7 +11,7 @@ import logging
 import math
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -33,11 +33,18 @@ VERDICTS = {
 
 
 def make_report(
-    verdict: str = "fake", *, name: str = "interview.mp4", people: int = 2, kind: str = "video"
+    verdict: str = "fake",
+    *,
+    name: str = "interview.mp4",
+    people: int = 2,
+    kind: str = "video",
+    blinks: Sequence[float] | None = None,
 ) -> Report:
-    """Build a report with a verdict, as the pipeline would."""
+    """Build a report with a verdict, as the pipeline would; `blinks` (s) of who decides."""
     probability, interval = VERDICTS[verdict]
     persons = [_person(1, verdict, probability, interval, kind)]
+    if blinks is not None:
+        persons[0]["blinks"] = _blinks(blinks)
     if people > 1:
         persons.append(_person(2, "real", 0.13, (0.05, 0.24), kind))
     return Report.model_validate(
@@ -216,6 +223,24 @@ def _person(number: int, verdict: str, probability: float, interval: tuple, kind
         "families": moments[0]["families"],
         "box_of_best": box,
         "timeline": moments,
+    }
+
+
+def _blinks(times: Sequence[float]) -> dict:
+    """Make up twelve seconds of eyes that are hidden from 8 to 9 s."""
+    timeline = []
+    for at in np.arange(180) / 15:
+        openness = 0.26 + 0.01 * math.sin(3 * at)
+        openness *= min([1.0, *(abs(at - time) / 0.2 for time in times)])
+        timeline.append({"time_s": at, "openness": None if 8 < at < 9 else openness})
+    return {
+        "blinks": [{"time_s": at, "duration_s": 0.2} for at in times],
+        "seconds": 11.0,
+        "per_minute": len(times) / 11 * 60,
+        "interval": (2.0, 40.0),
+        "timeline": timeline,
+        "indication": f"{len(times)} blinks in 11 s. It is an indication only, and no part of the "
+        "probability.",
     }
 
 

@@ -43,8 +43,10 @@ def stage():
         on.client.close()
 
 
-def ask(stage, path, frames=16, heat_maps=True):
-    return stage.client.predict(handle_file(str(path)), frames, heat_maps, api_name="/analyze")
+def ask(stage, path, frames=16, heat_maps=True, **options):
+    return stage.client.predict(
+        handle_file(str(path)), frames, heat_maps, **options, api_name="/analyze"
+    )
 
 
 def wait_for(what, seconds=30):
@@ -87,8 +89,10 @@ def test_the_page_gives_the_same_numbers_as_python(stage, saved, tmp_path):
 def test_the_controls_reach_the_detector(stage, clip):
     stage.detector = FakeDetector()
     ask(stage, clip, frames=5, heat_maps=False)
-    (asked,) = stage.detector.asked
-    assert (asked.sampling.frames, asked.explain.enabled) == (5, False)
+    ask(stage, clip, blinks=True)
+    first, second = stage.detector.asked
+    assert (first.sampling.frames, first.explain.enabled) == (5, False)
+    assert (first.blinks.enabled, second.blinks.enabled) == (False, True)
     assert stage.detector.paths[0].name == "interview.mp4"
 
 

@@ -119,3 +119,39 @@ def test_names_out_of_a_bundle_are_escaped(report):
     for html in (panels.families_table(report), panels.legend(report), panels.caption(evil)):
         assert "<script>" not in html
         assert "&lt;script&gt;" in html
+
+
+def test_the_eyes_of_who_decides_are_drawn_with_gaps_where_they_were_hidden():
+    report = make_report(blinks=[2.4, 6.2])
+    frame = panels.eye_openness(report)
+    known = report.people[0].blinks.timeline
+    assert frame["time_s"].tolist() == [each.time_s for each in known]
+    hidden = [each.openness is None for each in known]
+    assert frame["openness"].isna().tolist() == hidden
+    assert 0 < sum(hidden) < len(hidden)
+    assert frame["openness"].min() < 0.1
+
+
+def test_blinks_are_told_with_their_times_and_what_they_are_worth():
+    note = panels.blinks_note(make_report(blinks=[2.4, 6.2]))
+    assert "2 blinks in 11 s. It is an indication only" in note
+    assert "Blinks at 0:02.4, 0:06.2." in note
+    assert "Blinks at" not in panels.blinks_note(make_report(blinks=[]))
+
+
+def test_without_blinks_there_is_nothing_to_draw_or_tell(report):
+    for each in (report, make_refusal("no_face", "none")):
+        assert panels.eye_openness(each).empty
+        assert panels.blinks_note(each) == ""
+
+
+def test_a_tab_is_offered_where_it_has_something_to_say():
+    def telling(report):
+        names = ("time", "families", "heat", "people", "blinks")
+        offered = zip(names, panels.telling_tabs(report), strict=True)
+        return {name for name, offers in offered if offers}
+
+    assert telling(make_report()) == {"time", "families", "heat", "people"}
+    assert telling(make_report(people=1, blinks=[])) == {"time", "families", "heat", "blinks"}
+    assert telling(make_report(kind="image", people=1)) == {"families", "heat"}
+    assert telling(make_refusal("no_face", "none")) == set()

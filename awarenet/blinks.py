@@ -1,0 +1,149 @@
+"""Find blinks in a curve of how far two eyes are open, and say how often that is.
+
+A blink is a dip of both eyes at once that closes and opens again within 50 to 500 ms. Lids that
+stay down longer (a glance at the keyboard, a yawn) are no blink. How far eyes open differs from
+person to person and drifts with the pose, so the curve is measured against the person's own.
+Idea: Li et al., In Ictu Oculi, 2018, https://arxiv.org/abs/1806.02877. Early fakes hardly blinked;
+today's do, and many people hardly blink before a camera: the rate is an indication, never a proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaincinv
+
+SHORTEST_S, LONGEST_S = 0.05, 0.5  # of a blink
+BASELINE_S = 1.5  # window of the median that is "open"; over twice the longest blink
+TYPICAL = 75  # percentile of a person's whole curve
+OPEN_AT_LEAST = 0.5  # of the typical openness: below it, "open" is no longer believed
+RIM = 0.8  # of open: a blink lasts while the eyes are below it, and each eye goes below it
+CLOSED = 0.65  # of open: the mean of both eyes goes below it; real partial blinks reach 0.57
+NOISE = 6.0  # standard deviations that a dip has to be deep
+GAP_S = 0.25  # longest step over which a curve counts as seen
+# Blinks a minute of healthy adults while they read, rest and talk, means.
+# Bentivoglio et al., 1997, https://doi.org/10.1002/mds.870120629
+READING, AT_REST, TALKING = 4.5, 17, 26
+
+
+@dataclass(frozen=True)
+class Blink:
+    """Lids that went down and up again."""
+
+    time_s: float  # when they are lowest
+    duration_s: float
+
+
+def measure_openness(lids: np.ndarray) -> np.ndarray:
+    """Measure how far eyes are open: mean height of the opening over its width.
+
+    Args:
+        lids: (..., 15, 2) px, as `landmarks.trace_eyelids` gives them: a closed line, whose corners
+            are the points 0 and 8.
+
+    Returns:
+        (...) 0 or more; about 0.25 for an open eye, below 0.05 for a closed one.
+    """
+    x, y = lids[..., 0], lids[..., 1]
+    area = np.abs((x * np.roll(y, -1, -1) - y * np.roll(x, -1, -1)).sum(-1)) / 2
+    width = np.linalg.norm(lids[..., 8, :] - lids[..., 0, :], axis=-1)
+    return area / np.maximum(width, 1e-6) ** 2
+
+
+def find_blinks(time_s: np.ndarray, openness: np.ndarray) -> list[Blink]:
+    """Find the blinks of one person.
+
+    Args:
+        time_s: (n,) ascending.
+        openness: (n, 2) of either eye, see `measure_openness`; NaN where it is not known.
+
+    Returns:
+        In order of time. Only blinks whose beginning and end were both seen.
+    """
+    seen = np.isfinite(openness).all(1)
+    if not seen.any() or not openness[seen].any():
+        return []
+    time_s, shares = time_s[seen], _shares_of_open(time_s[seen], openness[seen])
+    mean, opener = shares.mean(1), shares.max(1)
+    steps = np.abs(np.diff(mean))
+    noise = 1.4826 / np.sqrt(2) * float(np.median(steps)) if len(steps) else 0.0  # robust sd
+    limit = min(CLOSED, 1 - NOISE * noise)
+    blinks = []
+    for first, last in _runs(mean < RIM):
+        if first == 0 or last == len(mean) - 1:
+            continue
+        inside, around = slice(first, last + 1), slice(first - 1, last + 2)
+        if np.diff(time_s[around]).max() > GAP_S:
+            continue
+        if mean[inside].min() >= limit or opener[inside].min() >= RIM:
+            continue
+        begins = _crossing(time_s, mean, first - 1, first)
+        duration = _crossing(time_s, mean, last, last + 1) - begins
+        if SHORTEST_S <= duration <= LONGEST_S:
+            lowest = first + int(np.argmin(mean[inside]))
+            blinks.append(Blink(float(time_s[lowest]), float(duration)))
+    return blinks
+
+
+def rate_interval(count: int, seconds: float, confidence: float) -> tuple[float, float]:
+    """Bound the rate behind a number of blinks, as if they came at random and independently.
+
+    Args:
+        count: Blinks seen, 0 or more.
+        seconds: Watched, above 0.
+        confidence: Share of such intervals that hold the true rate, above 0 and below 1.
+
+    Returns:
+        Low and high, blinks a minute.
+
+    Source:
+        Exact limits of a Poisson mean: Garwood, 1936, https://doi.org/10.1093/biomet/28.3-4.437.
+    """
+    tail = (1 - confidence) / 2
+    low = float(gammaincinv(count, tail)) if count else 0.0
+    return low / seconds * 60, float(gammaincinv(count + 1, 1 - tail)) / seconds * 60
+
+
+def indication(count: int, seconds: float, interval: tuple[float, float], confidence: float) -> str:
+    """Say what a number of blinks means, and what not; `interval` in blinks a minute."""
+    low, high = interval
+    if high < READING:
+        meaning = (
+            "That is rarer than usual. Some manipulated clips show it, and so do people who stare, "
+            "act or were filmed between two blinks"
+        )
+    elif low > TALKING:
+        meaning = "That is more often than usual, which alone says little"
+    else:
+        meaning = "That is within what is usual, which manipulated clips reach too"
+    counted = f"{count} blink{'s' * (count != 1)} in {seconds:.0f} s"
+    return (
+        f"{counted}: {count / seconds * 60:.0f} a minute ({confidence:.0%} interval {low:.0f} to "
+        f"{high:.0f}). People blink about {READING:g} times a minute while they read, {AT_REST} at "
+        f"rest and {TALKING} while they talk. {meaning}. It is an indication only, and no part of "
+        "the probability."
+    )
+
+
+def _shares_of_open(time_s: np.ndarray, openness: np.ndarray) -> np.ndarray:
+    """Openness as a share of what is open for this person at that time: (n, 2), 1 is open."""
+    typical = np.percentile(openness, TYPICAL, axis=0)
+    first = np.searchsorted(time_s, time_s - BASELINE_S / 2)
+    last = np.searchsorted(time_s, time_s + BASELINE_S / 2, side="right")
+    local = [np.median(openness[a:b], axis=0) for a, b in zip(first, last, strict=True)]
+    return openness / np.maximum(np.stack(local), np.maximum(OPEN_AT_LEAST * typical, 1e-6))
+
+
+def _runs(flags: np.ndarray) -> Iterator[tuple[int, int]]:
+    """First and last place of each unbroken run of true."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    for start, end in edges.reshape(-1, 2):
+        yield int(start), int(end) - 1
+
+
+def _crossing(time_s: np.ndarray, curve: np.ndarray, before: int, after: int) -> float:
+    """When a curve passes `RIM` between two places next to each other."""
+    way = (RIM - curve[before]) / (curve[after] - curve[before])
+    return float(time_s[before] + way * (time_s[after] - time_s[before]))
