@@ -39,11 +39,11 @@ from awarenet.bundle_files import (
     open_source,
     replace_folder,
 )
-from awarenet.combine import COMBINERS, Mean, create_combiner
+from awarenet.combine import Mean
 from awarenet.ensemble import Ensemble
 from awarenet.errors import BundleError
 from awarenet.hashing import hash_file
-from awarenet.zoo import Spec, adapt_spec, create_model, get_spec
+from awarenet.zoo import Spec, create_model
 
 _DTYPES = {"float16": torch.float16, "float32": torch.float32}
 _STORED = {"F16", "BF16", "F32"}  # safetensors' names of what a weight may be stored as
@@ -126,17 +126,13 @@ def save_bundle(
                 seed = seeds[family][index]
                 members.append(parts.Member(folder=place.name, sha256=sha256, seed=seed))
                 logits.append(_logits_of(place / WEIGHTS_FILE, family, spec, crops))
-            own = adapt_spec(get_spec(family), side=spec.side)
-            normalization = "own" if spec == own else "imagenet"
-            described = {"name": family, "side": spec.side, "normalization": normalization}
-            families.append(parts.Family(**described, members=tuple(members)))
+            families.append(parts.describe_family(family, spec, members))
         golden = torch.cat(logits, dim=1).view(len(crops), len(families), -1)  # (n, F, K)
         save_file({"crops": crops, "logits": golden.contiguous()}, temporary / GOLDEN_FILE)
-        combiner = next(key for key, kind in COMBINERS.items() if type(ensemble.combiner) is kind)
         config = parts.BundleConfig(
             name=name,
             families=tuple(families),
-            combiner=parts.Combiner(name=combiner, weights=ensemble.weights),
+            combiner=parts.describe_combiner(ensemble.combiner, ensemble.families),
             calibration=calibration,
             thresholds=thresholds,
             crop=crop,
@@ -181,7 +177,7 @@ def load_bundle(source: str | Path) -> Bundle:
     }
     ensemble = Ensemble(
         members,
-        create_combiner(config.combiner.name, config.shares),
+        config.build_combiner(),
         {family.name: family.spec for family in config.families},
     )
     ensemble.eval().requires_grad_(False)

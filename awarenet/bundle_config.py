@@ -6,12 +6,13 @@ path in it is an error. Probabilities are in 0..1; hashes are SHA-256 in lower-c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 from torch import nn
 
-from awarenet.combine import create_combiner
+from awarenet import combine
 from awarenet.errors import SettingsError
 from awarenet.zoo import Spec, adapt_spec, get_spec
 
@@ -47,12 +48,28 @@ class Family(_Part):
     name: str  # in zoo.SPECS
     side: int = Field(ge=32, le=1024)  # of the input, px
     normalization: Literal["own", "imagenet"] = "own"  # as zoo.adapt_spec takes it
+    views: int = Field(1, ge=1, le=32)  # parts of a crop that a member is scored on, see zoo.score
     members: tuple[Member, ...] = Field(min_length=1, max_length=32)
 
     @property
     def spec(self) -> Spec:
         """How its members are fed."""
-        return adapt_spec(get_spec(self.name), side=self.side, normalization=self.normalization)
+        fed = {"side": self.side, "normalization": self.normalization, "views": self.views}
+        return adapt_spec(get_spec(self.name), **fed)
+
+
+class Trees(_Part):
+    """The forest of a `stack`; see `combine.Forest`. All trees are of one depth, at most 8."""
+
+    features: tuple[tuple[int, ...], ...] = Field(min_length=1, max_length=1000)
+    thresholds: tuple[tuple[float, ...], ...]
+    leaves: tuple[tuple[Probability, ...], ...]
+
+    @model_validator(mode="after")
+    def _shallow(self) -> Trees:
+        if max(map(len, self.features)) > 255:
+            raise ValueError("a tree with more than 255 nodes; expected a depth of 8 at most")
+        return self
 
 
 class Combiner(_Part):
@@ -60,6 +77,7 @@ class Combiner(_Part):
 
     name: str  # in combine.COMBINERS
     weights: dict[str, float]  # share of each family; positive, they sum to 1
+    forest: Trees | None = None  # of a `stack`
 
 
 class Calibration(_Part):
@@ -142,13 +160,53 @@ class BundleConfig(_Part):
                 get_spec(name)
             except SettingsError as error:
                 raise ValueError(str(error)) from error
-        create_combiner(self.combiner.name, self.shares)
+        self.build_combiner()
         return self
 
-    @property
-    def shares(self) -> list[float]:
-        """Weight of each family, in the order of `families`."""
-        return [self.combiner.weights[family.name] for family in self.families]
+    def build_combiner(self) -> combine.Combiner:
+        """Build what `combiner` describes, for the families in their order.
+
+        Raises:
+            ValueError: It cannot be built.
+        """
+        described = self.combiner
+        weights = [described.weights[family.name] for family in self.families]
+        trees = described.forest
+        forest = combine.Forest(**trees.model_dump()) if trees else None
+        return combine.create_combiner(described.name, weights, forest)
+
+
+def describe_family(name: str, spec: Spec, members: Sequence[Member]) -> Family:
+    """Say in a config's words how the members of a family are fed; `Family.spec` turns it back."""
+    own = adapt_spec(get_spec(name), side=spec.side, views=spec.views)
+    return Family(
+        name=name,
+        side=spec.side,
+        normalization="own" if spec == own else "imagenet",
+        views=spec.views,
+        members=tuple(members),
+    )
+
+
+def describe_combiner(combiner: combine.Combiner, families: Sequence[str]) -> Combiner:
+    """Say in a config's words how a combiner works; `BundleConfig.build_combiner` turns it back.
+
+    Args:
+        combiner: One of `combine.COMBINERS`.
+        families: Their names, in its order.
+    """
+    forest = None
+    if isinstance(combiner, combine.Stack):
+        forest = Trees(
+            features=combiner.features.tolist(),
+            thresholds=combiner.thresholds.tolist(),
+            leaves=combiner.leaves.tolist(),
+        )
+    return Combiner(
+        name=next(key for key, kind in combine.COMBINERS.items() if type(combiner) is kind),
+        weights=dict(zip(families, combiner.weights.tolist(), strict=True)),
+        forest=forest,
+    )
 
 
 def member_config(network: nn.Module, family: str, spec: Spec) -> dict[str, JsonValue]:
@@ -165,7 +223,7 @@ def member_config(network: nn.Module, family: str, spec: Spec) -> dict[str, Json
     """
     classifier = "fc" if "fc.weight" in network.state_dict() else "classifier"
     return {
-        "architecture": spec.timm_name.partition(".")[0],
+        "architecture": spec.network or spec.timm_name.partition(".")[0],
         "num_classes": 1,
         "num_features": network.num_features,
         "pretrained_cfg": {

@@ -7,11 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from awarenet.combine import Mean, TwoTier
-from awarenet.zoo import Spec, get_spec, preprocess
+from awarenet.combine import Combiner
+from awarenet.zoo import Spec, get_spec, score
+
+
+def judge(combiner: Combiner, logits: np.ndarray) -> np.ndarray:
+    """Combine logits that are NumPy's, in 64 bits.
+
+    Args:
+        combiner: On any device.
+        logits: (B, F, K) any float.
+
+    Returns:
+        (B,) float64 probabilities of fake.
+    """
+    with torch.no_grad():
+        there = torch.as_tensor(logits, dtype=torch.float64, device=combiner.weights.device)
+        return combiner(there).cpu().numpy()
 
 
 class Ensemble(nn.Module):
@@ -20,7 +36,7 @@ class Ensemble(nn.Module):
     def __init__(
         self,
         members: Mapping[str, Sequence[nn.Module]],
-        combiner: TwoTier | Mean,
+        combiner: Combiner,
         specs: Mapping[str, Spec] | None = None,
     ):
         """Put networks together.
@@ -55,21 +71,12 @@ class Ensemble(nn.Module):
         """Share of each family in the probability; positive, they sum to 1."""
         return dict(zip(self.families, self.combiner.weights.tolist(), strict=True))
 
-    def images(self, crops: Tensor, family: str) -> Tensor:
-        """Turn (B, S, S, 3) uint8 RGB crops into a family's input.
-
-        Returns:
-            (B, 3, side, side) float32, normalized, channels last in memory.
-        """
-        images = preprocess(crops, self.specs[family])
-        return images.contiguous(memory_format=torch.channels_last)
-
     def forward(self, crops: Tensor) -> Tensor:
         """Map (B, S, S, 3) uint8 RGB crops to (B, F, K) float32 logits, above 0 leans fake."""
-        families = []
-        for family, networks in self.members.items():
-            images = self.images(crops, family)
-            families.append(torch.cat([network(images).float() for network in networks], dim=1))
+        families = [
+            torch.cat([score(network, crops, self.specs[family]) for network in networks], dim=1)
+            for family, networks in self.members.items()
+        ]
         return torch.stack(families, dim=1)
 
     def probability(self, logits: Tensor) -> Tensor:

@@ -12,14 +12,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from awarenet import report as parts
 from awarenet.bundle import Bundle
+from awarenet.ensemble import judge
 from awarenet.errors import Canceled, MediaError
 from awarenet.explain import ENSEMBLE, Preview, heat_maps, overlay
+from awarenet.eyes import EyeWatch
 from awarenet.faces import FaceFinder
 from awarenet.quality import sharpness
 from awarenet.runtime import Runtime
@@ -37,7 +40,7 @@ StopCheck = Callable[[], bool]
 class Progress:
     """How far an analysis has come."""
 
-    stage: str  # "decode", "detect", "score" or "explain"
+    stage: str  # "decode", "detect", "score", "explain" or "blinks"
     done: int
     total: int
     message: str  # for people
@@ -55,7 +58,7 @@ class Overlay:
 
 
 class Evidence:
-    """What is known of one file so far; the steps run in the order gather, score, explain.
+    """What is known of one file so far: gather, score, then explain and watch_eyes, if asked for.
 
     Attributes:
         info: What the file is; None until it could be read.
@@ -65,6 +68,7 @@ class Evidence:
         left_out: People found beyond those.
         scores: By person.
         people: Most suspicious first.
+        notices: What could not be done of what was asked for.
         explained: Frames with heat maps.
         overlays: The heat maps, in the same order, each family's and the ensemble's.
         spent: Seconds by stage.
@@ -87,9 +91,10 @@ class Evidence:
         self.left_out = 0
         self.scores: dict[int, TrackScore] = {}
         self.people: list[parts.Person] = []
+        self.notices: list[parts.Notice] = []
         self.explained: list[parts.ExplainedFrame] = []
         self.overlays: list[Overlay] = []
-        self.spent = dict.fromkeys(("decode", "detect", "score", "explain"), 0.0)
+        self.spent = dict.fromkeys(("decode", "detect", "score", "explain", "blinks"), 0.0)
         self.started = time.perf_counter()
         self._path, self._config, self._runtime = path, bundle.config, runtime
         self._finder, self._settings, self._should_stop = finder, settings, should_stop
@@ -192,6 +197,27 @@ class Evidence:
             )
         yield Progress("explain", len(wanted), len(wanted), "Drawing heat maps")
 
+    def watch_eyes(self, person: int) -> Iterator[Progress]:
+        """Read one person's blinks in a second, denser pass; raises Canceled."""
+        watch = EyeWatch(
+            self._path, self.info, self.tracks[person], self._finder, self._settings,
+            self._should_stop,
+        )  # fmt: skip
+        with closing(watch.frames()) as frames:
+            while True:
+                with self._clock("blinks"):
+                    done = next(frames, None)
+                if done is None:
+                    break
+                yield Progress("blinks", done, max(watch.total, done), "Watching the eyes")
+                self._check_stop()
+        reading = watch.reading()
+        if isinstance(reading, parts.Notice):
+            self.notices.append(reading)
+            return
+        place = [each.id for each in self.people].index(person)
+        self.people[place] = self.people[place].model_copy(update={"blinks": reading})
+
     def best(self, person: int) -> Sighting:
         """Give the sighting in which a person's face is largest, the earliest of those."""
         return max(self.tracks[person].sightings, key=lambda sighting: sighting.face.side_px)
@@ -210,10 +236,12 @@ class Evidence:
                 "--set runtime.dtype=float32",
             )
         chosen, fitted = self._settings.verdict, self._config.calibration
+        combiner = self._runtime.ensemble.combiner
         return track_score(
             logits,
-            np.array(self._config.shares),
+            partial(judge, combiner),
             Calibration(fitted.scale, fitted.offset) if fitted else Calibration(),
+            pooling=combiner.pooling,
             confidence=chosen.confidence,
             resamples=chosen.resamples,
             seed=chosen.seed,

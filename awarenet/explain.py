@@ -23,7 +23,7 @@ from torch import nn
 from awarenet.ensemble import Ensemble
 from awarenet.faces import Box, square_box
 from awarenet.runtime import Runtime
-from awarenet.zoo import get_spec
+from awarenet.zoo import get_spec, preprocess
 
 ENSEMBLE = "ensemble"  # key of the map of all families together
 PREVIEW_PX = 1280  # longer side of the picture under a heat map
@@ -83,7 +83,7 @@ def heat_maps(runtime: Runtime, crops: np.ndarray) -> dict[str, np.ndarray]:
         with runtime.lock, torch.enable_grad():
             batch = torch.from_numpy(np.ascontiguousarray(crops)).to(runtime.device)
             for family, members in ensemble.members.items():
-                images = ensemble.images(batch, family)
+                images = preprocess(batch, ensemble.specs[family])
                 layer = get_spec(family).cam_layer
                 grids = np.mean([_member_maps(member, layer, images) for member in members], axis=0)
                 maps[family][:] = [_resize(grid, side) for grid in grids]

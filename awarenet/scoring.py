@@ -1,21 +1,22 @@
 """From the members' logits to a probability, an interval and a verdict; needs only NumPy.
 
-A frame: the mean of the members' sigmoids in each family, weighed by family (AWARE-NET's formula,
-Salman et al., 2025, https://arxiv.org/abs/2505.00312). A track, one person: the mean of its
-frames' log-odds, calibrated. A clip: its most suspicious track that was seen often enough.
-Every probability that leaves this module is calibrated, so all of them share one scale and can
-be held against the same threshold.
+A frame: what the ensemble's combiner makes of the members' logits; see `combine`. A track, one
+person: the mean of its frames' log-odds (or, of votes, their mean), calibrated. A clip: its most
+suspicious track that was seen often enough. Every probability that leaves this module is
+calibrated, so all of them share one scale and can be held against the same threshold.
 
 Shapes: T frames of one person, F families, K members a family, R resamples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+Combine = Callable[[np.ndarray], np.ndarray]  # (T, F, K) logits -> (T,) probabilities
+POOLINGS = ("log_odds", "mean")
 FEWEST_FOR_CORRELATION = 8  # frames; of fewer, no correlation can be told from chance
 CLIP = 1e-6  # probabilities are kept this far from 0 and 1: log-odds of at most 13.8
 
@@ -53,38 +54,40 @@ class TrackScore:
     frame_members: np.ndarray  # (T, F, K) float64
 
 
-def frame_probability(logits: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Combine the members' logits of each frame, before calibration.
+def pool(frames: np.ndarray, pooling: str) -> float:
+    """Make one number, log-odds, of a person's frames.
 
     Args:
-        logits: (T, F, K) any float, above 0 leans fake.
-        weights: (F,) share of each family, 0 or more, summing to 1.
-
-    Returns:
-        (T,) float64 probabilities of the ensemble and (T, F) float64 of each family, 0..1.
+        frames: (T,) probabilities, T 1 or more.
+        pooling: `log_odds`, their mean log-odds, where a few certain frames outweigh many
+            undecided ones; or `mean`, the log-odds of their mean, for votes: frames that know only
+            a few values. Half a vote is added on each side, so that a unanimous one stays finite.
 
     Raises:
-        ValueError: A shape does not fit, a logit is not finite, or the weights are no shares.
+        ValueError: Another pooling.
     """
-    logits = np.asarray(logits, np.float64)
-    weights = np.asarray(weights, np.float64)
-    if logits.ndim != 3 or 0 in logits.shape or weights.shape != logits.shape[1:2]:
-        raise ValueError(
-            f"logits {logits.shape}, weights {weights.shape}; expected (T, F, K), (F,)"
-        )
-    if not np.isfinite(logits).all():
-        raise ValueError("logits hold NaN or infinity; expected finite numbers")
-    if not ((weights >= 0).all() and abs(weights.sum() - 1) < 1e-4):
-        raise ValueError(f"weights {weights.tolist()}; expected 0 or more each, summing to 1")
-    families = _sigmoid(logits).mean(axis=2)  # (T, F)
-    return families @ (weights / weights.sum()), families
+    _check_pooling(pooling)
+    if pooling == "log_odds":
+        return float(_logit(frames).mean())
+    return float(vote_odds(np.mean(frames), len(frames)))
+
+
+def frame_odds(frames: np.ndarray, pooling: str) -> np.ndarray:
+    """(T,) log-odds of (T,) probabilities, of every frame for itself; see `pool`."""
+    return _logit(frames) if pooling == "log_odds" else vote_odds(frames, 1)
+
+
+def vote_odds(share: np.ndarray, count: np.ndarray | int) -> np.ndarray:
+    """Log-odds of the share 0..1 of `count` frames' votes, half a frame added on each side."""
+    return np.log(share * count + 0.5) - np.log((1 - share) * count + 0.5)
 
 
 def track_score(
     logits: np.ndarray,
-    weights: np.ndarray,
+    combine: Combine,
     calibration: Calibration = Calibration(),  # noqa: B008 - frozen
     *,
+    pooling: str = "log_odds",
     confidence: float = 0.9,
     resamples: int = 400,
     seed: int = 0,
@@ -104,24 +107,30 @@ def track_score(
 
     Args:
         logits: (T, F, K) any float, above 0 leans fake; frames in their order in time.
-        weights: (F,) share of each family, 0 or more, summing to 1.
+        combine: The ensemble's, see `combine.Combiner.numbers`; takes any number of members.
         calibration: Fitted on whole clips; applied to every probability that is returned.
+        pooling: The combiner's, as `pool` takes it.
         confidence: Share of the resamples inside the interval, above 0 and below 1.
         resamples: R, 1 or more.
         seed: Of the redraws; the same seed gives the same interval.
 
     Raises:
-        ValueError: As `frame_probability`; or confidence or resamples are out of range.
+        ValueError: Logits that are not (T, F, K) or not finite, another pooling, or confidence or
+            resamples out of range.
     """
     if not 0 < confidence < 1 or resamples < 1:
         raise ValueError(
             f"confidence={confidence}, resamples={resamples}; expected 0..1 and 1 or more"
         )
-    frames, families = frame_probability(logits, weights)
-    members = np.clip(np.asarray(logits, np.float64), -_logit(1 - CLIP), _logit(1 - CLIP))
-    center = _logit(frames).mean()
-    spread = _resampled(logits, weights, resamples=resamples, seed=seed)
-    probability = float(calibration.apply(center))
+    logits = np.asarray(logits, np.float64)
+    if logits.ndim != 3 or 0 in logits.shape:
+        raise ValueError(f"logits {logits.shape}; expected (T, F, K), 1 or more of each")
+    if not np.isfinite(logits).all():
+        raise ValueError("logits hold NaN or infinity; expected finite numbers")
+    frames, families = combine(logits), _sigmoid(logits).mean(axis=2)
+    members = np.clip(logits, -_logit(1 - CLIP), _logit(1 - CLIP))
+    probability = float(calibration.apply(pool(frames, pooling)))
+    spread = _resampled(logits, combine, frames, pooling, resamples=resamples, seed=seed)
     if spread is None:
         low, high = 0.0, 1.0
     else:
@@ -132,7 +141,7 @@ def track_score(
         interval=(min(low, probability), max(high, probability)),
         families=calibration.apply(_logit(families).mean(axis=0)),
         members=calibration.apply(members.mean(axis=0)),
-        frames=calibration.apply(_logit(frames)),
+        frames=calibration.apply(frame_odds(frames, pooling)),
         frame_families=calibration.apply(_logit(families)),
         frame_members=calibration.apply(members),
     )
@@ -236,22 +245,38 @@ def decide_clip(probabilities: Sequence[float], frames_seen: Sequence[int], min_
 
 
 def _resampled(
-    logits: np.ndarray, weights: np.ndarray, *, resamples: int, seed: int
+    logits: np.ndarray,
+    combine: Combine,
+    frames: np.ndarray,
+    pooling: str,
+    *,
+    resamples: int,
+    seed: int,
 ) -> np.ndarray | None:
-    """(R,) float64 mean log-odds of each resample; None where there is nothing to redraw."""
-    shares = _sigmoid(np.asarray(logits, np.float64))  # (T, F, K)
-    count, families, members = shares.shape
+    """(R,) float64 log-odds of each resample; None where there is nothing to redraw."""
+    count, families, members = logits.shape
     if count == 1 and members == 1:
         return None
-    weights = np.asarray(weights, np.float64) / np.sum(weights)
-    effective = effective_frames(_logit(shares.mean(axis=2) @ weights))
+    effective = effective_frames(frame_odds(frames, pooling))
     frame_counts, member_counts = draw_counts(
         count, families, members, effective=effective, resamples=resamples, seed=seed
     )
-    means = member_counts / member_counts.sum(axis=2, keepdims=True) * weights[:, None]  # (R, F, K)
-    frames = shares.reshape(count, -1) @ means.reshape(resamples, -1).T  # (T, R)
-    picks = frame_counts / frame_counts.sum(axis=1, keepdims=True)  # (R, T)
-    return np.einsum("tr,rt->r", _logit(frames), picks)
+    # nine members leave a few hundred choices: each is combined once, however often it is drawn
+    choices, which = np.unique(member_counts.reshape(resamples, -1), axis=0, return_inverse=True)
+    numbers, rows = np.arange(members), np.arange(families)[:, None]
+    drawn = np.empty((len(choices), count))
+    for place, choice in enumerate(choices.reshape(-1, families, members)):
+        picked = np.stack([np.repeat(numbers, times) for times in choice])  # (F, K - 1 or 1)
+        drawn[place] = combine(logits[:, rows, picked])
+    share = frame_counts / frame_counts.sum(axis=1, keepdims=True)  # (R, T)
+    if pooling == "log_odds":
+        return np.einsum("rt,rt->r", _logit(drawn)[which.ravel()], share)
+    return vote_odds(np.einsum("rt,rt->r", drawn[which.ravel()], share), count)
+
+
+def _check_pooling(pooling: str) -> None:
+    if pooling not in POOLINGS:
+        raise ValueError(f"pooling {pooling!r}; there are {', '.join(POOLINGS)}")
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.fitted import fitted_on
 from tests.tiny_people import row
 from trainer.atomic import write_json
-from trainer.evaluation.calibration import choose, compare
+from trainer.ensembles.scorers import read
+from trainer.ensembles.voting import shipped
+from trainer.evaluation.calibration import compare
 from trainer.evaluation.datasets import clip_auc, measure_dataset
-from trainer.evaluation.predictions import TWO_TIERS, Predictions
+from trainer.evaluation.predictions import Predictions
 from trainer.experiments import Experiment, experiments
 from trainer.manifest import Row, write_manifest
 from trainer.settings import TrainerSettings
@@ -85,14 +88,15 @@ def write_training(experiment: Experiment) -> None:
 
 def write_figures(experiment: Experiment, seed: int) -> None:
     """fit.json, metrics.json and predictions of every data set."""
-    calibration = predict(crops_of("validation"), skill=0.9, seed=seed)
-    weights = np.array([WEIGHTS[family] for family in FAMILIES])
-    odds = calibration.by_clip(calibration.scores(weights)[TWO_TIERS])
-    clips = calibration.clips()
-    chosen = choose("platt", odds, clips.label, clips.identity)
-    fitted = {
-        "weights": WEIGHTS, "scale": chosen.scale, "offset": chosen.offset, "threshold": 0.5,
-        "calibration": "platt", "fitted_on": "20 genuine and 40 fake clips of 20 people",
+    validation = predict(crops_of("validation"), skill=0.9, seed=seed)
+    own = experiment.settings.ensemble
+    fitted = fitted_on(validation, WEIGHTS, ships=shipped(own.combiner, own.choose))
+    scorer = read(fitted["ensembles"][fitted["ships"]], FAMILIES)
+    odds = validation.by_clip(scorer.crops(validation.logits), scorer.combiner.pooling)
+    clips = validation.clips()
+    fitted |= {
+        **fitted["calibrations"][fitted["ships"]], "calibration": "platt",
+        "fitted_on": "20 genuine and 40 fake clips of 20 people",
         "comparison": compare("platt", odds, clips.label, clips.identity),
         "table": [{"threshold": 0.5, "false_alarm_rate": 0.05, "detection_rate": 0.9}],
     }  # fmt: skip
@@ -103,10 +107,9 @@ def write_figures(experiment: Experiment, seed: int) -> None:
         found = predict(crops_of(name), skill=skill, seed=seed + place + 1)
         found.write(experiment.folder / f"predictions-{name}.parquet")
         sets[name] = measure_dataset(
-            found, weights, scale=chosen.scale, offset=chosen.offset, threshold=0.5, resamples=40,
-            learned_from=name == experiment.data, protocol="identity",
-        )  # fmt: skip
-        auc = clip_auc(found, weights, resamples=40)
+            found, fitted, resamples=40, learned_from=name == experiment.data, protocol="identity"
+        )
+        auc = clip_auc(found, scorer, resamples=40)
         sets[name]["robustness"] = {
             "jpeg": [{"level": "none", "auc": auc}, {"level": "quality 30", "auc": auc}],
             "h264": [{"level": "none", "auc": auc}, {"level": "CRF 40", "auc": auc}],

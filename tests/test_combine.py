@@ -1,18 +1,19 @@
-"""The combiners: what the paper's words say, and what fitting the weights does."""
+"""The combiners: what the papers' words say."""
 
+import numpy as np
 import pytest
 import torch
 
-from awarenet.combine import COMBINERS, Mean, TwoTier, create_combiner, fit_two_tier
+from awarenet.combine import COMBINERS, Forest, Mean, TwoTier, create_combiner
+from awarenet.ensemble import judge
+
+PROBABILITIES = sorted(set(COMBINERS) - {"hard", "stack"})  # those that a sigmoid goes through
+STUMP = Forest([[1, 0, 0]], [[0.5, 0.2, 0.9]], [[0.0, 0.1, 0.6, 1.0]])
 
 
-def knowing_family(count: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits of three families of two members, of which only family 1 knows; and the labels."""
-    torch.manual_seed(0)
-    labels = torch.tensor([0.0, 1.0] * (count // 2))
-    logits = torch.randn(count, 3, 2)
-    logits[:, 1] = (labels * 8 - 4)[:, None]
-    return logits, labels
+def create(name: str, families: int = 2, forest: Forest = STUMP):
+    """A combiner of equal weights."""
+    return create_combiner(name, [1 / families] * families, forest if name == "stack" else None)
 
 
 def test_untrained_is_the_mean_of_family_means():
@@ -34,12 +35,12 @@ def test_two_tiers_are_the_papers_formula():
 
 @pytest.mark.parametrize("name", sorted(COMBINERS))
 def test_weights_are_positive_and_sum_to_one(name):
-    weights = COMBINERS[name](4).weights
+    weights = create(name, 4).weights
     assert (weights > 0).all()
     torch.testing.assert_close(weights.sum(), torch.tensor(1.0))
 
 
-@pytest.mark.parametrize("name", sorted(COMBINERS))
+@pytest.mark.parametrize("name", PROBABILITIES)
 def test_one_member_of_one_family_is_its_own_probability(name):
     logits = torch.randn(6, 1, 1)
     torch.testing.assert_close(COMBINERS[name](1)(logits), logits.sigmoid().flatten())
@@ -48,65 +49,58 @@ def test_one_member_of_one_family_is_its_own_probability(name):
 @pytest.mark.parametrize("name", sorted(COMBINERS))
 def test_the_order_of_the_members_does_not_matter(name):
     logits = torch.randn(6, 2, 3)
-    combiner = COMBINERS[name](2)
+    combiner = create(name)
     torch.testing.assert_close(combiner(logits), combiner(logits.flip(2)))
 
 
-def test_training_moves_weight_to_the_family_that_is_right():
-    logits, labels = knowing_family()
-    combiner = fit_two_tier(logits, labels, steps=200, lr=0.1)
-    assert combiner.weights.argmax() == 1
-    assert combiner.weights[1] > 0.9
-    torch.testing.assert_close(combiner.weights.sum(), torch.tensor(1.0))
+@pytest.mark.parametrize("name", sorted(COMBINERS))
+def test_numpy_is_answered_in_64_bits_as_torch_is_in_32(name):
+    logits = np.random.default_rng(0).normal(0, 2, (50, 2, 3))
+    combiner = create(name)
+    found = judge(combiner, logits)
+    assert found.dtype == np.float64 and found.shape == (50,)
+    expected = combiner(torch.from_numpy(logits).float()).detach().numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_training_lowers_the_negative_log_likelihood():
-    logits, labels = knowing_family()
-    loss = torch.nn.functional.binary_cross_entropy
-    assert loss(fit_two_tier(logits, labels)(logits), labels) < loss(Mean(3)(logits), labels) - 0.1
+def test_a_soft_vote_is_the_weighted_mean_of_the_families():
+    logits = np.random.default_rng(1).normal(0, 2, (20, 3, 2))
+    weights = [0.6, 0.3, 0.1]
+    expected = (1 / (1 + np.exp(-logits))).mean(axis=2) @ weights
+    np.testing.assert_allclose(judge(create_combiner("soft", weights), logits), expected, rtol=1e-6)
 
 
-def test_a_prior_holds_the_weights_near_each_other():
-    logits, labels = knowing_family()
-    free = fit_two_tier(logits, labels).weights
-    held = fit_two_tier(logits, labels, prior=10.0).weights
-    assert held.argmax() == 1
-    assert held.max() < 0.5 < free.max()
+def test_a_hard_vote_is_the_share_of_members_that_say_fake_and_a_tie_is_undecided():
+    logits = torch.tensor([
+        [[3.0], [0.1], [-2.0], [9.0]],  # 3 of 4
+        [[3.0], [-0.1], [-2.0], [9.0]],  # a tie
+        [[-3.0], [-0.1], [-2.0], [-9.0]],  # none
+        [[0.0], [0.0], [0.0], [1.0]],  # exactly undecided is not a vote for fake
+    ])  # fmt: skip
+    shares = create("hard", 4)(logits)
+    torch.testing.assert_close(shares, torch.tensor([0.75, 0.5, 0.0, 0.25]))
 
 
-def test_training_twice_gives_the_same_weights_whatever_the_random_state():
-    logits, labels = knowing_family()
-    torch.manual_seed(1)
-    first = fit_two_tier(logits, labels, steps=20)
-    torch.manual_seed(2)
-    second = fit_two_tier(logits, labels, steps=20)
-    assert torch.equal(first.raw_weights, second.raw_weights)
-
-
-def test_training_survives_a_member_that_is_certain_and_wrong():
-    logits = torch.tensor([[[200.0]], [[-200.0]]])
-    combiner = fit_two_tier(logits, torch.tensor([0, 1]), steps=5)
-    assert combiner.weights.isfinite().all()
-
-
-def test_training_works_where_gradients_are_off():
-    logits, labels = knowing_family()
-    with torch.no_grad():
-        assert fit_two_tier(logits, labels, steps=50).weights.argmax() == 1
+def test_a_forest_asks_from_the_root_down_and_goes_right_above_a_threshold():
+    first, second = torch.tensor([[0.1, 0.4], [0.3, 0.5], [0.5, 0.8], [0.95, 0.51]]).T
+    probabilities = torch.stack([first, second], dim=1)
+    logits = torch.logit(probabilities.double())[:, :, None]
+    # second family above 0.5? no: first above 0.2 gives 0.1, else 0; yes: first above 0.9 gives 1
+    expected = torch.tensor([0.0, 0.1, 0.6, 1.0], dtype=torch.float64)
+    torch.testing.assert_close(create("stack")(logits), expected)
 
 
 @pytest.mark.parametrize(
-    ("logits", "labels"),
+    "forest",
     [
-        (torch.zeros(4, 3), torch.zeros(4)),
-        (torch.zeros(4, 3, 2), torch.zeros(5)),
-        (torch.zeros(0, 3, 2), torch.zeros(0)),
-        (torch.zeros(4, 3, 2), torch.full((4,), 0.5)),
+        Forest([[0, 0]], [[0.5, 0.5]], [[0.0, 0.5, 1.0]]),  # no complete tree
+        Forest([[0]], [[0.5]], [[1.0]]),  # a leaf too few
+        Forest([[2]], [[0.5]], [[0.0, 1.0]]),  # a family that is not there
     ],
 )
-def test_training_refuses_what_does_not_fit(logits, labels):
-    with pytest.raises(ValueError, match="labels"):
-        fit_two_tier(logits, labels)
+def test_a_forest_that_cannot_be_asked_is_refused(forest):
+    with pytest.raises(ValueError, match="forest"):
+        create("stack", forest=forest)
 
 
 def test_a_combiner_is_rebuilt_from_its_weights():
@@ -122,6 +116,8 @@ def test_a_combiner_is_rebuilt_from_its_weights():
         ("two_tier", [0.7, 0.7], "sum to 1"),
         ("two_tier", [1.5, -0.5], "positive"),
         ("mean", [0.7, 0.3], "the same"),
+        ("hard", [0.7, 0.3], "the same"),
+        ("stack", [0.5, 0.5], "only 'stack'"),
     ],
 )
 def test_weights_that_a_combiner_cannot_have_are_refused(name, weights, words):

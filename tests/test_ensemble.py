@@ -9,7 +9,7 @@ from awarenet.combine import Mean, TwoTier
 from awarenet.ensemble import Ensemble
 from awarenet.errors import AwareNetError, Canceled, SettingsError
 from awarenet.runtime import Runtime
-from awarenet.zoo import SPECS, adapt_spec, create_model, preprocess
+from awarenet.zoo import SPECS, adapt_spec, create_model, get_spec, preprocess
 
 FAMILIES = ("test_resnet", "test_efficientnet", "mobilenet_v2")
 SMALLER = {"mobilenet_v2": adapt_spec(SPECS["mobilenet_v2"], side=64)}
@@ -104,7 +104,7 @@ def test_networks_that_were_scored_with_still_give_gradients_for_their_input():
     runtime = Runtime(tiny_ensemble(), "cpu")
     crops = random_crops(1)
     runtime.logits(crops)
-    images = runtime.ensemble.images(torch.from_numpy(crops), "test_resnet").requires_grad_(True)
+    images = preprocess(torch.from_numpy(crops), get_spec("test_resnet")).requires_grad_(True)
     runtime.ensemble.members["test_resnet"][0](images).sum().backward()
     assert images.grad.abs().sum() > 0
 

@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_bootstrap import with_interval
 from sklearn.metrics import roc_auc_score
 
-from awarenet.errors import AwareNetError
 from trainer.evaluation.bootstrap import (
     auc_with_interval,
     draw_people,
     figures_with_intervals,
     paired_difference,
     rate_with_interval,
-    with_interval,
 )
 from trainer.evaluation.metrics import FIGURES, Ranked, measure
 
@@ -185,26 +184,14 @@ def test_draws_without_a_value_are_passed_over():
     assert (found["value"], found["low"], found["high"]) == (1.0, 1.0, 1.0)
 
 
-def test_where_no_draw_has_a_value_the_interval_is_the_value():
-    def only_all(at: np.ndarray) -> float:
-        if len(set(at.tolist())) < 40:
-            raise AwareNetError("somebody is missing")
-        return 0.25
-
-    found = with_interval(only_all, [str(n) for n in range(40)], resamples=30)
-    assert (found["low"], found["value"], found["high"]) == (0.25, 0.25, 0.25)
-
-
 def test_a_higher_confidence_is_a_wider_interval():
-    hits = np.arange(30) % 2 == 0
+    labels = np.arange(60) % 2
+    ranked = Ranked(labels, np.random.default_rng(2).normal(0, 1, 60) + labels)
+    flat = Ranked(labels, np.random.default_rng(3).normal(0, 1, 60))
+    draws = draw_people([str(n) for n in range(60)], resamples=300)
 
     def width(confidence: float) -> float:
-        figure = with_interval(
-            lambda at: float(hits[at].mean()),
-            [str(n) for n in range(30)],
-            resamples=300,
-            confidence=confidence,
-        )
-        return figure["high"] - figure["low"]
+        found = paired_difference(ranked, flat, draws, confidence=confidence)
+        return found["high"] - found["low"]
 
     assert width(0.5) < width(0.9) < width(0.99)

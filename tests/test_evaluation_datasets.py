@@ -1,26 +1,33 @@
 """What is measured of an ensemble on a data set, and how ensembles and data sets are compared."""
 
+import functools
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score, roc_auc_score
+from fitted import fitted_on
+from plain_bootstrap import with_interval
+from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 from tiny_people import row
 
+from awarenet.ensemble import judge
 from awarenet.errors import AwareNetError
 from awarenet.scoring import Calibration, track_score
 from trainer.datasets import DATASETS
-from trainer.evaluation.bootstrap import with_interval
-from trainer.evaluation.comparison import cross_matrix, published_comparison
+from trainer.ensembles.scorers import read, two_tiers
 from trainer.evaluation.datasets import clip_auc, count_flagged, measure_dataset
 from trainer.evaluation.metrics import FIGURES
 from trainer.evaluation.predictions import Predictions
 from trainer.evaluation.published import PUBLISHED, SETS
 
-WEIGHTS = np.array([0.6, 0.4])
-FITTED = {"scale": 0.8, "offset": -0.3, "threshold": 0.55}
-SCORERS = ["two tiers", "plain mean", "wide", "deep", "wide-0", "wide-1", "deep-0", "deep-1"]
+WEIGHTS = {"wide": 0.6, "deep": 0.4}
+THRESHOLD = 0.55
+ENSEMBLES = ["two tiers", "plain mean"] + [
+    f"{who}, {how}" for who in ("best two", "two smallest", "all") for how in ("hard", "soft")
+] + ["all, stack"]  # fmt: skip
+SCORERS = [*ENSEMBLES, "wide", "deep", "wide-0", "wide-1", "deep-0", "deep-1"]
 
 
 def faces(people: int = 24, *, fakes: bool = True, seed: int = 0) -> Predictions:
@@ -48,9 +55,14 @@ def faces(people: int = 24, *, fakes: bool = True, seed: int = 0) -> Predictions
     return Predictions.of([rows[at] for at in order], logits[order], ("wide", "deep"))
 
 
-def figures(found: Predictions, **changes) -> dict:
+@functools.cache
+def fitted() -> dict:
+    return fitted_on(faces(seed=1), WEIGHTS, threshold=THRESHOLD)
+
+
+def figures(found: Predictions, *, ships: str = "two tiers", **changes) -> dict:
     settings = {"resamples": 60, "learned_from": True, "protocol": "identity"}
-    return measure_dataset(found, WEIGHTS, **{**FITTED, **settings, **changes})
+    return measure_dataset(found, {**fitted(), "ships": ships}, **{**settings, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +70,18 @@ def measured() -> dict:
     return figures(faces())
 
 
-def clips_by_hand(found: Predictions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def clips_by_hand(
+    found: Predictions, ensemble: str = "two tiers"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Label, calibrated probability and person of each clip, one detector's track at a time."""
-    calibration = Calibration(FITTED["scale"], FITTED["offset"])
+    calibration = Calibration(**fitted()["calibrations"][ensemble])
+    combiner = read(fitted()["ensembles"][ensemble], found.families).combiner
     rows = []
     for name in sorted(set(found.clip.tolist())):
         at = np.flatnonzero(found.clip == name)
-        score = track_score(found.logits[at], WEIGHTS, calibration)
+        score = track_score(
+            found.logits[at], partial(judge, combiner), calibration, pooling=combiner.pooling
+        )
         rows.append((found.label[at[0]], score.probability, found.identities[at[0]][0]))
     return tuple(np.array(column) for column in zip(*rows, strict=True))
 
@@ -76,7 +93,7 @@ def test_clips_are_measured_as_the_detector_would_judge_them(measured):
         lambda at: roc_auc_score(labels[at], probabilities[at]), people, resamples=60
     )
     assert own["auc"] == plain
-    flagged = probabilities >= FITTED["threshold"]
+    flagged = probabilities >= THRESHOLD
     assert own["f1"]["value"] == round(f1_score(labels, flagged), 4)
     assert own["all_fake_f1"]["value"] == 0.8  # two fakes to a genuine clip
     assert (own["auc"]["people"], own["auc"]["count"]) == (24, 72)
@@ -141,6 +158,7 @@ def test_rows_of_too_few_clips_are_left_out_with_a_note():
 
 def test_tier_two_is_paired_with_every_other_scorer(measured):
     assert [pair["against"] for pair in measured["paired"]] == SCORERS[1:]
+    assert {pair["of"] for pair in measured["paired"]} == {"two tiers"}
     own = measured["clips_level"]
     for pair in measured["paired"]:
         assert pair["of"] == "two tiers"
@@ -155,7 +173,7 @@ def test_thresholds_are_counted_by_clip(measured):
     labels, probabilities, _ = clips_by_hand(faces())
     rows = measured["thresholds"]
     assert [one["threshold"] for one in rows[:2]] == [0.05, 0.1]
-    assert FITTED["threshold"] in [one["threshold"] for one in rows]
+    assert THRESHOLD in [one["threshold"] for one in rows]
     for one in rows:
         flagged = probabilities >= one["threshold"]
         assert one["flagged_genuine"] == (flagged & (labels == 0)).sum()
@@ -189,34 +207,7 @@ def test_a_data_set_of_one_class_is_refused_by_name():
 
 def test_the_auc_for_robustness_is_that_of_the_table(measured):
     own = measured["clips_level"]["two tiers"]["auc"]
-    assert clip_auc(faces(), WEIGHTS, resamples=60) == own
-
-
-def test_the_matrix_has_a_row_for_every_ensemble_and_data_set(measured):
-    other = figures(faces(seed=3), learned_from=False)
-    rows = cross_matrix({"drawn-none": {"drawn": measured, "dfd": other}, "dfd-none": {}})
-    assert [(one["experiment"], one["dataset"], one["learned_from"]) for one in rows] == [
-        ("drawn-none", "drawn", True), ("drawn-none", "dfd", False),
-    ]  # fmt: skip
-    assert rows[0]["auc"] == measured["clips_level"]["two tiers"]["auc"]
-    assert rows[1]["protocol"] == other["protocol"]
-    assert rows[1]["clips"] == {"real": 24, "fake": 48}
-
-
-def test_a_published_row_stands_beside_ours_with_how_it_was_measured(measured):
-    text = published_comparison({"all-dfdc": {"celebdf_v2": measured, "mine": measured}})
-    celeb, mine = text.split("### ")[1:]
-    assert celeb.startswith("Celeb-DF v2")
-    lines = celeb.splitlines()
-    assert sum("this run" in line for line in lines) == 2  # frames and clips
-    (cross,) = [line for line in lines if "0.8820" in line]
-    assert "| frame |" in cross and "not its official test list" in cross and "0.9316" in cross
-    assert sum("DeepfakeBench" in line and "official lists" in line for line in lines) == 4
-    assert sum("leaks" in line for line in lines) == 2
-    assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
-    assert "this run" in mine and "2505.00312" not in mine
-    assert f"{measured['clips_level']['two tiers']['auc']['value']:.4f}" in celeb
-    assert published_comparison({}) == "No data set was tested on.\n"
+    assert clip_auc(faces(), two_tiers([0.6, 0.4]), resamples=60) == own
 
 
 def test_published_rows_say_all_that_a_reader_needs():
@@ -230,3 +221,40 @@ def test_published_rows_say_all_that_a_reader_needs():
     assert by["DeepfakeBench Xception", "dfdc"] == 0.7077
     assert by["DeepfakeBench FWA (Xception)", "celebdf_v2"] == 0.6680
     assert by["AWARE-NET", "faceforensics"] == 0.7252
+
+
+@pytest.mark.parametrize("ensemble", ["all, hard", "all, soft", "all, stack"])
+def test_what_ships_is_judged_as_its_detector_would(ensemble):
+    found = faces()
+    labels, probabilities, _ = clips_by_hand(found, ensemble)
+    own = figures(found, ships=ensemble)
+    flagged = probabilities >= THRESHOLD
+    assert own["clips_level"][ensemble]["f1"]["value"] == round(f1_score(labels, flagged), 4)
+    [row] = [one for one in own["thresholds"] if one["threshold"] == THRESHOLD]
+    assert row["flagged_fake"] == (flagged & (labels == 1)).sum()
+    assert {pair["of"] for pair in own["paired"]} == {ensemble}
+
+
+def test_ranks_hold_every_scorer_against_the_best_member_on_validation_clips(measured):
+    ranks, best = measured["ranks"], fitted()["best_member"]
+    assert ranks["best_member"] == best["member"]
+    assert best["accuracy"][best["member"]] == max(
+        best["accuracy"][name] for name in ("wide-0", "wide-1", "deep-0", "deep-1")
+    )
+    kinds = {row["scorer"]: row["kind"] for row in ranks["rows"]}
+    assert list(kinds) == sorted(kinds, key=lambda name: -auc_of(measured, name))
+    assert {name for name, kind in kinds.items() if kind == "ensemble"} == set(ENSEMBLES)
+    assert (kinds["wide"], kinds["wide-0"]) == ("family", "member")
+    rows = {row["scorer"]: row for row in ranks["rows"]}
+    alone = rows[best["member"]]
+    assert alone["auc difference"]["value"] == alone["auc difference"]["high"] == 0
+    for name in ("two tiers", "all, hard"):
+        labels, probabilities, _ = clips_by_hand(faces(), name)
+        right = accuracy_score(labels, probabilities >= 0.5)
+        assert rows[name]["accuracy"]["value"] == pytest.approx(right, abs=1e-4)
+        gained = rows[name]["auc"]["value"] - alone["auc"]["value"]
+        assert rows[name]["auc difference"]["value"] == pytest.approx(gained, abs=2e-4)
+
+
+def auc_of(measured: dict, scorer: str) -> float:
+    return measured["clips_level"][scorer]["auc"]["value"]

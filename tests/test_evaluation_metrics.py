@@ -76,6 +76,8 @@ def test_every_figure_is_that_of_scikit_learn_with_and_without_weights(rows):
             "balanced_accuracy": oracle.balanced_accuracy_score(
                 labels[seen], flagged[seen], sample_weight=used[seen]
             ),
+            "sensitivity": oracle.recall_score(labels, flagged, **extra),
+            "specificity": oracle.recall_score(labels, flagged, pos_label=0, **extra),
             "f1": oracle.f1_score(labels, flagged, zero_division=0, **extra),
             "all_fake_f1": oracle.f1_score(labels, np.ones(len(labels)), **extra),
             "log_loss": oracle.log_loss(labels, np.clip(scores, 1e-6, 1 - 1e-6), **extra),
@@ -97,10 +99,21 @@ def test_a_case_worked_out_by_hand():
     # at 0.7 one of four genuine ones is flagged and one of four fakes is missed
     assert found["eer"] == pytest.approx(1 / 4)
     assert found["accuracy"] == pytest.approx(5 / 8)
+    # from 0.75 up there are two of the four fakes, and one of the four genuine ones
+    assert (found["sensitivity"], found["specificity"]) == (2 / 4, 3 / 4)
     assert found["f1"] == pytest.approx(2 * 2 / (4 + 2 + 1))
     assert found["all_fake_f1"] == pytest.approx(2 / 3)
     # nobody genuine may be flagged at 1 % of four, which leaves the one at 0.9
     assert found["tpr_at_fpr_1"] == found["tpr_at_fpr_5"] == 1 / 4
+
+
+@pytest.mark.parametrize(("threshold", "flagged"), [(0.0, 1), (0.95, 0)])
+def test_flagging_all_or_nothing_moves_sensitivity_and_specificity_to_opposite_ends(
+    threshold, flagged
+):
+    found = measure(REAL_THEN_FAKE, SCORES, threshold=threshold)
+    assert (found["sensitivity"], found["specificity"]) == (flagged, 1 - flagged)
+    assert found["balanced_accuracy"] == 0.5
 
 
 def test_between_two_points_the_equal_error_rate_lies_on_their_line():

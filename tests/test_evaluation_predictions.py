@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_people import row
 
+from awarenet.combine import create_combiner
+from awarenet.ensemble import judge
 from awarenet.errors import AwareNetError
-from awarenet.scoring import frame_probability, track_score
+from awarenet.scoring import track_score
+from trainer.ensembles.scorers import parts, two_tiers
 from trainer.evaluation.predictions import Predictions
 
 WEIGHTS = np.array([0.7, 0.3])
+SCORERS = {"two tiers": two_tiers(WEIGHTS), **parts(("wide", "deep"), 3)}
 
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 logits = st.floats(-80, 80, width=32)
@@ -117,23 +122,22 @@ def test_rows_of_the_manifest_become_columns():
 
 def test_every_scorer_judges_every_crop():
     found = two_clips()
-    scores = found.scores(WEIGHTS)
-    expected, families = frame_probability(found.logits, WEIGHTS)
-    np.testing.assert_allclose(scores["two tiers"], expected)
+    scores = found.scores(SCORERS)
+    families = (1 / (1 + np.exp(-found.logits.astype(float)))).mean(axis=2)
+    np.testing.assert_allclose(scores["two tiers"], families @ WEIGHTS, rtol=1e-6)
     np.testing.assert_allclose(scores["wide"], families[:, 0])
     np.testing.assert_allclose(scores["deep"], families[:, 1])
-    np.testing.assert_allclose(scores["plain mean"], families.mean(axis=1))
     single = 1 / (1 + math.exp(-float(found.logits[3, 1, 2])))
     assert scores["deep-2"][3] == pytest.approx(single)
     members = {f"{family}-{number}" for family in ("wide", "deep") for number in range(3)}
-    assert scores.keys() == {"two tiers", "plain mean", "wide", "deep"} | members
+    assert scores.keys() == {"two tiers", "wide", "deep"} | members
 
 
 def test_a_clip_is_judged_as_the_detector_judges_a_person():
     found = two_clips()
-    scores = found.scores(WEIGHTS)
+    scores, combiner = found.scores(SCORERS), SCORERS["two tiers"].combiner
     for number, name in enumerate("ab"):
-        expected = track_score(found.logits[found.clip == name], WEIGHTS)
+        expected = track_score(found.logits[found.clip == name], partial(judge, combiner))
         for scorer, value in (
             ("two tiers", expected.probability),
             ("deep", expected.families[1]),
@@ -141,6 +145,16 @@ def test_a_clip_is_judged_as_the_detector_judges_a_person():
         ):
             odds = found.by_clip(scores[scorer])[number]
             assert 1 / (1 + math.exp(-odds)) == pytest.approx(value, abs=1e-6)
+
+
+def test_a_clip_of_votes_is_judged_as_the_detector_judges_a_person():
+    found = two_clips()
+    vote = create_combiner("hard", [0.5, 0.5])
+    odds = found.by_clip(judge(vote, found.logits), vote.pooling)
+    for number, name in enumerate("ab"):
+        own = found.logits[found.clip == name]
+        expected = track_score(own, partial(judge, vote), pooling=vote.pooling).probability
+        assert 1 / (1 + math.exp(-odds[number])) == pytest.approx(expected, abs=1e-12)
 
 
 def test_clips_know_what_their_crops_know():

@@ -14,13 +14,14 @@ from sklearn.linear_model import LogisticRegression
 
 from awarenet.errors import AwareNetError
 from trainer import measure
+from trainer.ensembles.scorers import two_tiers
 from trainer.experiments import experiments
 from trainer.fit import LOWEST_THRESHOLD, calibrate
-from trainer.measure import ScoredClip, clip_log_odds, frame_log_odds, score_clips
+from trainer.measure import ScoredClip, clip_log_odds, score_clips
 from trainer.portraits.clips import MadeClip
 from trainer.settings import EnsembleSettings, TrainerSettings
 
-ONE = np.ones(1)  # weight of a single family
+ONE = two_tiers([1.0])  # over a single family
 ROWS = ("threshold", "false_alarm_rate", "detection_rate")
 
 
@@ -161,13 +162,6 @@ def test_members_that_have_it_the_wrong_way_round_are_refused():
     videos = clips_of(np.array([2, 1.5, -2, -1.5]), np.array([0, 0, 1, 1]))
     with pytest.raises(AwareNetError, match="fakes score lower than genuine clips"):
         calibrate(videos, [], ONE, trainer())
-
-
-def test_a_frame_is_the_weighed_mean_of_the_members_sigmoids():
-    logits = np.array([[[2.0, -1.0], [0.5, 0.5]]])  # one frame, two families of two
-    sigmoid = 1 / (1 + np.exp(-logits))
-    p = 0.25 * sigmoid[0, 0].mean() + 0.75 * sigmoid[0, 1].mean()
-    assert frame_log_odds(logits, np.array([0.25, 0.75])) == pytest.approx(np.log(p / (1 - p)))
 
 
 def moments(*shares: float) -> list[SimpleNamespace]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from crossing import crossing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from swaps import SHARES, swap_graphs
@@ -12,7 +13,7 @@ from tiny_people import row
 
 from awarenet.errors import AwareNetError
 from trainer.splits import PARTS, PROTOCOLS, group_clips, split_by_identity
-from trainer.splits.leaks import BY_DESIGN, KINDS, check_leaks, describe, find_leaks, leaks
+from trainer.splits.leaks import BY_DESIGN, KINDS, check_leaks, describe, find_leaks
 from trainer.splits.near_copies import hash_crops
 
 
@@ -32,7 +33,7 @@ def test_a_clip_moved_away_from_its_people_is_a_leak(clips, data):
     moved = data.draw(st.sampled_from(tied))
     split[moved.name] = next(part for part in PARTS if part != split[moved.name])
     rows = [(split[c.name], c.identities, c.source_clip, f"hash of {c.name}") for c in clips]
-    found = leaks(rows)
+    found = crossing(rows)
     assert found
     named = {*moved.identities, moved.source_clip}
     assert all(any(f" {name} is in" in sentence for name in named) for sentence in found)
@@ -46,8 +47,8 @@ def test_a_clip_moved_away_from_its_people_is_a_leak(clips, data):
 def test_the_same_picture_of_two_people_is_a_leak():
     one = ("train", ("ann",), "a", "0" * 64)
     other = ("test", ("bob",), "b", "0" * 64)
-    assert leaks([one, other]) == [f"crop {'0' * 64} is in train and in test"]
-    assert leaks([one, ("train", *other[1:])]) == []
+    assert crossing([one, other]) == [f"crop {'0' * 64} is in train and in test"]
+    assert crossing([one, ("train", *other[1:])]) == []
 
 
 def test_each_kind_of_leak_is_found_by_itself():

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 
 import pytest
+from crossing import crossing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from swaps import SHARES, clip, shares, swap_graphs
@@ -17,7 +18,6 @@ from trainer.splits import (
     split_hash,
 )
 from trainer.splits.dealing import SPILL, take_fraction
-from trainer.splits.leaks import leaks
 
 
 def as_rows(clips: list, split: dict[str, str]) -> list[tuple]:
@@ -52,7 +52,7 @@ def test_no_person_and_no_source_is_in_two_parts(clips, asked, seed, fraction, c
             for key in (*c.identities, f"clip {c.source_clip}", f"clip {c.name}"):
                 homes.setdefault(key, set()).add(split.parts[c.name])
     assert {key: parts for key, parts in homes.items() if len(parts) > 1} == {}
-    assert leaks(as_rows(clips, split.parts)) == []
+    assert crossing(as_rows(clips, split.parts)) == []
 
 
 @given(swap_graphs(), shares(), st.integers(0, 9), st.sampled_from([1.0, 0.5]))
@@ -89,7 +89,7 @@ def test_every_part_has_its_share_but_for_the_largest_group(clips, asked, seed, 
 def test_groups_dealt_whole_keep_the_same_promises_and_every_clip(clips, fractions, seed):
     split = split_by_identity(clips, fractions, seed)
     assert set(split) == {c.name for c in clips}
-    assert leaks(as_rows(clips, split)) == []
+    assert crossing(as_rows(clips, split)) == []
     for dataset in {c.dataset for c in clips}:
         own = [c for c in clips if c.dataset == dataset]
         largest = max(len(group) for group in group_clips(own))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from crossing import crossing
 from tiny_people import FOLDER, OTHERS, PEOPLE, write_people
 
 from awarenet.bundle import load_bundle
@@ -23,7 +24,6 @@ from trainer.manifest import read_manifest
 from trainer.prepare import manifest_hash
 from trainer.run import STAGES, main
 from trainer.settings import TrainerSettings
-from trainer.splits.leaks import leaks
 from trainer.splits.split_file import read_split
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -93,7 +93,7 @@ def test_nobody_is_in_two_parts_of_what_was_prepared(run):
     real = [r for r in rows if r.label == 0]
     assert {r.split for r in real} == {"train", "validation", "test"}
     assert len(real) == PEOPLE + OTHERS
-    assert leaks((r.split, r.identities, r.source_clip, r.sha256) for r in rows) == []
+    assert crossing((r.split, r.identities, r.source_clip, r.sha256) for r in rows) == []
     parts = {r.clip: r.split for r in rows}
     assert parts["photos-person-00"] == parts["photos-person-01"]  # [data] same_person
     assert {r.split for r in rows if r.dataset == "others"} == {"test"}

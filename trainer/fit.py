@@ -1,6 +1,6 @@
-"""Tier 2, calibration and threshold, none of them on anybody who is trained or tested on.
+"""Ensembles, calibration and threshold, none of them on anybody who is trained or tested on.
 
-- Family weights: validation people's faces, by the likelihood of the mixed probability.
+- Weights of every ensemble: validation people's faces; see `ensembles.voting`.
 - Calibration: clips of validation people of the data sets, and real clips of calibration people
   ([data] videos), as they are and swapped.
 - Threshold: so that few genuine clips are flagged, of each of these and of validation portraits.
@@ -14,11 +14,15 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from awarenet.combine import TwoTier, create_combiner, fit_two_tier
+from awarenet.combine import Mean
 from awarenet.errors import AwareNetError
 from trainer.atomic import read_json, write_json
 from trainer.batches.samples import draw_crops
 from trainer.bundles.assemble import write_raw_bundle
+from trainer.ensembles.fitting import fit_all
+from trainer.ensembles.scorers import Scorer, read
+from trainer.ensembles.voting import shipped
+from trainer.ensembles.weights import fit_two_tier
 from trainer.evaluation.calibration import choose, compare
 from trainer.experiments import Experiment
 from trainer.manifest import read_manifest
@@ -35,6 +39,7 @@ from trainer.measure import (
 from trainer.portraits.clips import make_clips
 from trainer.settings import TrainerSettings
 from trainer.stamps import content_hash, is_made
+from trainer.training.scoring import weights_path
 from trainer.training.together import read_together
 
 log = logging.getLogger(__name__)
@@ -77,26 +82,44 @@ def fit(experiment: Experiment) -> dict:
         logits.append(found.logits)
         labels.append(found.label)
         scored += dataset_clips(found, "validation")
-    combiner = _combiner(experiment, np.concatenate(logits), np.concatenate(labels))
-    weights = combiner.weights.detach().numpy().astype(np.float64)
-    named = dict(zip(experiment.families, weights.tolist(), strict=True))
-    log.info("ensemble: family weights %s", {k: round(v, 3) for k, v in named.items()})
     if clips:
-        write_raw_bundle(experiment, combiner)
+        # every member stands in it; how they are combined does not matter to their scores
+        write_raw_bundle(experiment, Mean(len(experiment.families)))
         videos = score_clips(experiment, clips, folder / "raw", folder / "scored.json")
         scored += [clip for clip in videos if clip.status == "ok"]
     genuine = portrait_clips(experiment, portraits, "training") if portraits else []
-    result = {"weights": named, **calibrate(scored, genuine, weights, settings)}
+    together, truth = np.concatenate(logits), np.concatenate(labels)
+    found = fit_all(
+        experiment.families, together, truth, scored,
+        two_tier=_two_tiers(experiment, together, truth), sizes=_sizes(experiment),
+    )  # fmt: skip
+    name = shipped(settings.ensemble.combiner, settings.ensemble.choose)
+    scorer = read(found["ensembles"][name], experiment.families)
+    result = {**found, "ships": name, **calibrate(scored, genuine, scorer, settings)}
+    log.info("ensemble: family weights %s", {k: round(v, 3) for k, v in result["weights"].items()})
     write_json(out, result)
     return result
 
 
-def _combiner(experiment: Experiment, logits: np.ndarray, labels: np.ndarray) -> TwoTier:
+def _two_tiers(experiment: Experiment, logits: np.ndarray, labels: np.ndarray) -> list[float]:
     """Tier-2 weights: fitted here, or those that were learned together with the members."""
     if experiment.settings.ensemble.tier_2 == "end_to_end":
         learned = read_together(experiment)
-        return create_combiner("two_tier", [learned[family] for family in experiment.families])
-    return fit_two_tier(torch.from_numpy(logits), torch.from_numpy(labels), prior=PRIOR)
+        return [learned[family] for family in experiment.families]
+    fitted = fit_two_tier(torch.from_numpy(logits), torch.from_numpy(labels), prior=PRIOR)
+    return fitted.weights.double().tolist()
+
+
+def _sizes(experiment: Experiment) -> dict[str, int]:
+    """Family -> bytes of its members' files."""
+    own = experiment.settings.ensemble
+    return {
+        family: sum(
+            weights_path(experiment, family, index, own.tier_2 == "end_to_end").stat().st_size
+            for index in range(own.members)
+        )
+        for family in experiment.families
+    }
 
 
 def _made_of(experiment: Experiment) -> dict:
@@ -114,7 +137,7 @@ def _made_of(experiment: Experiment) -> dict:
 def calibrate(
     clips: Sequence[ScoredClip],
     portraits: Sequence[ScoredClip],
-    weights: np.ndarray,
+    scorer: Scorer,
     settings: TrainerSettings,
 ) -> dict:
     """Scale and offset of log-odds, and the threshold with its table.
@@ -122,7 +145,7 @@ def calibrate(
     Args:
         clips: Of people whom nothing was trained on: data sets' and our own, mixed.
         portraits: Clips made of validation portraits; the threshold is held against them too.
-        weights: (F,) of tier 2.
+        scorer: The ensemble that ships.
         settings: [ensemble] is read.
 
     Returns:
@@ -138,12 +161,12 @@ def calibrate(
             "check [data] videos, or raise the second of [split] shares"
         )
     labels = np.array([clip.label for clip in clips])
-    odds = clip_log_odds(clips, weights)
+    odds = clip_log_odds(clips, scorer)
     who = [clip.person for clip in clips]
     method, scale, offset = choose(settings.ensemble.calibration, odds, labels, who)
 
     def probability(some: Sequence[ScoredClip]) -> np.ndarray:
-        return 1 / (1 + np.exp(-(scale * clip_log_odds(some, weights) + offset)))
+        return 1 / (1 + np.exp(-(scale * clip_log_odds(some, scorer) + offset)))
 
     # each source on its own, so that a large one does not hide what a small one suffers
     groups: dict[str, list[ScoredClip]] = {}

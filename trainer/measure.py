@@ -20,6 +20,7 @@ from awarenet.settings import Settings
 from trainer.atomic import read_json, write_json
 from trainer.augmentation.camera import REGIMES, degrade, draw_degradation
 from trainer.batches.samples import plain_crops
+from trainer.ensembles.scorers import Scorer
 from trainer.evaluation.metrics import log_odds
 from trainer.evaluation.predictions import Predictions
 from trainer.experiments import Experiment
@@ -219,12 +220,6 @@ def score_clips(
     ]  # fmt: skip
 
 
-def frame_log_odds(logits: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(T,) log-odds of the two-tier mixture of (T, F, K) member logits, weights (F,)."""
-    shares = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
-    return log_odds(shares.mean(axis=2) @ weights)
-
-
-def clip_log_odds(clips: Sequence[ScoredClip], weights: np.ndarray) -> np.ndarray:
-    """(N,) mean frame log-odds of each clip; each must have frames."""
-    return np.array([frame_log_odds(clip.logits, weights).mean() for clip in clips])
+def clip_log_odds(clips: Sequence[ScoredClip], scorer: Scorer) -> np.ndarray:
+    """(N,) log-odds of each clip as a scorer pools its frames; each must have frames."""
+    return np.array([scorer.clip(clip.logits) for clip in clips])

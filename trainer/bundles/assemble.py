@@ -7,21 +7,22 @@ else yet; the finished one carries what was fitted and measured, and its model c
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import matplotlib
 import numpy as np
-from torch import nn
 
 from awarenet.bundle import save_bundle
 from awarenet.bundle_config import Calibration, Crop, ThresholdRow, Thresholds, TrainedOn
-from awarenet.combine import create_combiner
+from awarenet.combine import Combiner
 from awarenet.ensemble import Ensemble
 from awarenet.faces import create_face_finder, crop_face
 from trainer.atomic import read_json
 from trainer.augmentation.codecs import jpeg
 from trainer.bundles.card import model_card
+from trainer.ensembles.scorers import read
 from trainer.experiments import Experiment
 from trainer.prepare import manifest_hash
 from trainer.stamps import needed
@@ -42,12 +43,13 @@ def write_bundle(experiment: Experiment) -> Path:
     settings, target = experiment.settings, experiment.bundle
     fitted = read_json(needed(experiment.folder / "fit.json", "ensemble"))
     metrics = read_json(needed(experiment.folder / "metrics.json", "evaluate"))
-    weights = [fitted["weights"][family] for family in experiment.families]
+    scorer = read(fitted["ensembles"][fitted["ships"]], experiment.families)
+    families = [experiment.families[column] for column in scorer.columns]
     save_bundle(
         target,
-        build_ensemble(experiment, create_combiner("two_tier", weights)),
+        build_ensemble(experiment, scorer.combiner, families),
         name=settings.ensemble.name,
-        seeds=experiment.seeds,
+        seeds={family: experiment.seeds[family] for family in families},
         calibration=Calibration(
             scale=fitted["scale"], offset=fitted["offset"], fitted_on=fitted["fitted_on"]
         ),
@@ -71,12 +73,12 @@ def write_bundle(experiment: Experiment) -> Path:
     return target
 
 
-def write_raw_bundle(experiment: Experiment, combiner: nn.Module) -> Path:
+def write_raw_bundle(experiment: Experiment, combiner: Combiner) -> Path:
     """A bundle without calibration, for scoring calibration and test clips by the real pipeline."""
     folder = experiment.folder / "raw"
     save_bundle(
         folder,
-        build_ensemble(experiment, combiner),
+        build_ensemble(experiment, combiner, experiment.families),
         name=f"{experiment.settings.ensemble.name}-raw",
         seeds=experiment.seeds,
         calibration=None,
@@ -90,12 +92,12 @@ def write_raw_bundle(experiment: Experiment, combiner: nn.Module) -> Path:
     return folder
 
 
-def build_ensemble(experiment: Experiment, combiner: nn.Module) -> Ensemble:
-    """All trained members under a combiner."""
+def build_ensemble(experiment: Experiment, combiner: Combiner, families: Sequence[str]) -> Ensemble:
+    """Put all trained members of some families under a combiner of these."""
     count = experiment.settings.ensemble.members
     members = {
         family: [load_member(experiment, family, index) for index in range(count)]
-        for family in experiment.families
+        for family in families
     }
     return Ensemble(members, combiner, {family: experiment.spec(family) for family in members})
 

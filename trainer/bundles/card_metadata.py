@@ -14,6 +14,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from awarenet.zoo import get_spec
 from trainer.atomic import read_json
+from trainer.ensembles import TWO_TIERS
 from trainer.evaluation.metrics import Figure
 from trainer.experiments import experiments
 from trainer.provenance import RECORD_FILE, hardware_in_words
@@ -22,11 +23,13 @@ from trainer.starting_weights import SOURCES
 
 TAGS = ["deepfake-detection", "face-swap", "ensemble", "grad-cam"]
 TASK = "video-classification"
-SCORER = "two tiers"  # whose figures stand for the ensemble
 
 
 def card_metadata(
-    settings: TrainerSettings, metrics: dict, datasets: Sequence[str] | None = None
+    settings: TrainerSettings,
+    metrics: dict,
+    datasets: Sequence[str] | None = None,
+    scorer: str = TWO_TIERS,
 ) -> str:
     """Write the block of YAML that a model card begins with.
 
@@ -34,6 +37,7 @@ def card_metadata(
         settings: Of the run.
         metrics: What metrics.json of the experiment holds.
         datasets: Names of the data sets that it learned from; None takes all of the grid.
+        scorer: The ensemble that the bundle holds: its figures are told.
 
     Returns:
         The block with the lines of dashes around it. Figures are AUC on clips, one a data set;
@@ -41,7 +45,7 @@ def card_metadata(
     """
     if datasets is None:
         datasets = dict.fromkeys(name for one in experiments(settings) for name in one.datasets)
-    results = [*_of_sets(metrics.get("sets") or {}), *_of_clips(metrics.get("clips") or {})]
+    results = [*_of_sets(metrics.get("sets") or {}, scorer), *_of_clips(metrics.get("clips") or {})]
     data = ModelCardData(
         license=settings.card.license,
         library_name="timm",
@@ -57,12 +61,12 @@ def card_metadata(
     return f"---\n{data.to_yaml().strip()}\n---\n"
 
 
-def _of_sets(sets: dict) -> list[EvalResult]:
+def _of_sets(sets: dict, scorer: str) -> list[EvalResult]:
     """Results on data sets."""
     return [
         _result(name, found["protocol"], auc)
         for name, found in sets.items()
-        if (auc := found["clips_level"].get(SCORER, {}).get("auc"))
+        if (auc := found["clips_level"].get(scorer, {}).get("auc"))
     ]
 
 

@@ -14,12 +14,11 @@ Shapes: N samples, P people, R draws. Intervals are percentiles of the draws.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from awarenet.errors import AwareNetError
 from trainer.evaluation.metrics import FIGURES, Figure, Ranked, Weighed
 
 CONFIDENCE = 0.95
@@ -54,8 +53,9 @@ def draw_people(people: Sequence[str], *, resamples: int, seed: int = 0) -> Draw
     """
     names, owner = np.unique(np.asarray(people), return_inverse=True)
     times = np.empty((resamples, len(names)), np.uint16)
-    for number, drawn in enumerate(_drawn(len(names), resamples, seed)):
-        times[number] = np.bincount(drawn, minlength=len(names))
+    rng = np.random.default_rng(seed)
+    for row in times:
+        row[:] = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
     return Draws(owner, times)
 
 
@@ -130,46 +130,6 @@ def rate_with_interval(
     hits = np.asarray(hits, np.float64)
     rates = draws.sums(hits) / draws.sums(np.ones(len(hits)))
     return _figure(hits.mean(), rates, draws, CONFIDENCE)
-
-
-def with_interval(
-    figure: Callable[[np.ndarray], float],
-    people: Sequence[str],
-    *,
-    resamples: int,
-    seed: int = 0,
-    confidence: float = CONFIDENCE,
-) -> Figure:
-    """Measure any figure in the plain way, by calling it once a draw.
-
-    Args:
-        figure: Takes (M,) int64 positions, some of them repeated; may raise AwareNetError where
-            it has no value (then that draw is passed over).
-        people: (N,) whose face each position shows; whole people are drawn with replacement.
-        resamples: Draws.
-        seed: Of the draws.
-        confidence: Of the percentile interval.
-
-    Returns:
-        value, low, high, people (their number) and count (of positions).
-    """
-    names, owner = np.unique(np.asarray(people), return_inverse=True)
-    order = np.argsort(owner, kind="stable")
-    blocks = np.split(order, np.cumsum(np.bincount(owner))[:-1])
-    values = []
-    for drawn in _drawn(len(names), resamples, seed):
-        try:
-            values.append(figure(np.concatenate([blocks[i] for i in drawn])))
-        except AwareNetError:
-            continue
-    value = figure(np.arange(len(owner)))
-    return _figure(value, np.array(values), Draws(owner, np.empty((0, len(names)))), confidence)
-
-
-def _drawn(people: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Who is drawn, (P,) numbers a draw; the plain and the fast way share these."""
-    rng = np.random.default_rng(seed)
-    return (rng.integers(people, size=people) for _ in range(resamples))
 
 
 def _drawn_figures(

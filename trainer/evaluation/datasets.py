@@ -1,23 +1,24 @@
 """Everything that is measured of one ensemble on the test part of one data set.
 
-Frames are single crops. A clip is judged as the detector judges it: mean log-odds of its crops,
-calibrated, held against the threshold that ships. All scorers are read through the calibration of
-the two tiers, as on the page; it assumes as many fakes as genuine clips, so on a set with four
-fakes to one genuine clip log-loss, Brier and ECE also show that. Ranks (AUC, AP, EER, TPR) do not
-depend on it.
+Frames are single crops. A clip is judged as the detector judges it: its crops pooled, calibrated,
+held against the threshold that ships. Every scorer is read through a calibration of its own, fitted
+on the same clips; it assumes as many fakes as genuine clips, so on a set with four fakes to one
+genuine clip log-loss, Brier and ECE also show that. Ranks (AUC, AP, EER, TPR) do not depend on it.
 
 What too few samples would decide is left out, and `notes` says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from awarenet.errors import AwareNetError
-from awarenet.scoring import Calibration
+from awarenet.scoring import Calibration, frame_odds
+from trainer.ensembles import scorers
+from trainer.ensembles.scorers import Scorer
 from trainer.evaluation.bootstrap import (
     Draws,
     auc_with_interval,
@@ -25,8 +26,8 @@ from trainer.evaluation.bootstrap import (
     figures_with_intervals,
     paired_difference,
 )
-from trainer.evaluation.metrics import FIGURES, Figure, Ranked, log_odds
-from trainer.evaluation.predictions import TWO_TIERS, Clips, Predictions
+from trainer.evaluation.metrics import FIGURES, Figure, Ranked
+from trainer.evaluation.predictions import Clips, Predictions
 
 SetFigures = dict[str, Any]
 
@@ -44,11 +45,8 @@ PROTOCOLS = {
 
 def measure_dataset(
     predictions_test: Predictions,
-    weights: np.ndarray,
+    fitted: Mapping[str, Any],
     *,
-    scale: float,
-    offset: float,
-    threshold: float,
     resamples: int,
     learned_from: bool,
     protocol: str,
@@ -57,18 +55,16 @@ def measure_dataset(
 
     Args:
         predictions_test: Of the test part of one data set.
-        weights: (F,) of tier 2.
-        scale: Of the calibration that was fitted on clips.
-        offset: Of the same.
-        threshold: That ships, on calibrated probabilities.
+        fitted: fit.json: the ensembles, everybody's calibration, what ships, its threshold.
         resamples: Bootstrap draws of people.
         learned_from: Whether the ensemble was trained on another part of this data set.
         protocol: By which the data was split, one of trainer.splits.PROTOCOLS.
 
     Returns:
         `learned_from`, `crops`, `clips`, `people`, `protocol`, `frames`, `clips_level`,
-        `by_method`, `by_compression`, `by_face_px`, `paired`, `thresholds`, `robustness` (empty;
-        see `trainer.evaluation.robustness`) and `notes`.
+        `by_method`, `by_compression`, `by_face_px`, `paired` (of what ships against all others),
+        `ranks` (see `rank`), `thresholds`, `robustness` (empty; see
+        `trainer.evaluation.robustness`) and `notes`.
 
     Raises:
         AwareNetError: The part holds genuine clips only, or fakes only.
@@ -79,23 +75,31 @@ def measure_dataset(
             f"the test part of {' and '.join(np.unique(clips.dataset)) or 'nothing'} has "
             f"{len(clips)} clips, all of one class; expected real and fake ones, look at the split"
         )
-    calibration = Calibration(scale, offset)
-    scores = predictions_test.scores(weights)
+    count = predictions_test.logits.shape[2]
+    known = scorers.judges(fitted, predictions_test.families, count)
+    ships, threshold = fitted["ships"], fitted["threshold"]
+    scores = predictions_test.scores(known)
+    calibrations = {name: Calibration(**fitted["calibrations"][name]) for name in known}
+    odds = {
+        name: predictions_test.by_clip(score, known[name].pooling) for name, score in scores.items()
+    }
     frames = {
         name: Ranked(
-            predictions_test.label, score, calibration.apply(log_odds(score)), threshold=threshold
+            predictions_test.label,
+            score,
+            calibrations[name].apply(frame_odds(score, known[name].pooling)),
+            threshold=threshold,
         )
         for name, score in scores.items()
     }
-    odds = {name: predictions_test.by_clip(score) for name, score in scores.items()}
     judged = {
-        name: Ranked(clips.label, values, calibration.apply(values), threshold=threshold)
+        name: Ranked(clips.label, values, calibrations[name].apply(values), threshold=threshold)
         for name, values in odds.items()
     }
     draws = draw_people(clips.identity, resamples=resamples)
     crop_draws = draw_people(predictions_test.identity, resamples=resamples)
     notes: list[str] = []
-    rows = {title: _rows(title, clips, odds[TWO_TIERS], resamples, notes) for title in GROUPINGS}
+    rows = {title: _rows(title, clips, odds[ships], resamples, notes) for title in GROUPINGS}
     return {
         "learned_from": learned_from,
         "crops": len(predictions_test),
@@ -107,29 +111,75 @@ def measure_dataset(
         **rows,
         "paired": [
             {
-                "of": TWO_TIERS,
+                "of": ships,
                 "against": name,
-                "auc difference": paired_difference(judged[TWO_TIERS], other, draws),
+                "auc difference": paired_difference(judged[ships], other, draws),
             }
             for name, other in judged.items()
-            if name != TWO_TIERS
+            if name != ships
         ],
+        "ranks": rank(clips.label, odds, calibrations, fitted, draws),
         "thresholds": count_flagged(
-            clips.label, calibration.apply(odds[TWO_TIERS]), threshold=threshold
+            clips.label, calibrations[ships].apply(odds[ships]), threshold=threshold
         ),
         "robustness": {},
         "notes": notes,
     }
 
 
-def clip_auc(predictions: Predictions, weights: np.ndarray, *, resamples: int) -> Figure:
-    """AUC of the two tiers on clips alone, as in `clips_level`.
+def rank(
+    labels: np.ndarray,
+    odds: Mapping[str, np.ndarray],
+    calibrations: Mapping[str, Calibration],
+    fitted: Mapping[str, Any],
+    draws: Draws,
+) -> dict[str, Any]:
+    """Does an ensemble beat its best member, by how much, with what interval?
+
+    The best member is the one that judged most validation clips rightly, so nobody chose it by
+    looking at these clips. Accuracy is that at a probability of 0.5, each scorer calibrated.
+
+    Args:
+        labels: (N,) of the clips.
+        odds: Scorer -> (N,) log-odds.
+        calibrations: Scorer -> its own.
+        fitted: fit.json.
+        draws: Of the people in the clips.
+
+    Returns:
+        `best_member`, `best_family`, and `rows` (scorer, kind, auc, accuracy, auc difference and
+        accuracy difference to the best member, 95 % over people), the highest AUC first.
+    """
+    best = fitted["best_member"]
+    level = {
+        name: Ranked(labels, values, calibrations[name].apply(values))
+        for name, values in odds.items()
+    }
+    rows = []
+    for name, one in level.items():
+        figures = figures_with_intervals(one, draws, ["auc", "accuracy"])
+        differences = {
+            f"{figure} difference": paired_difference(one, level[best["member"]], draws, figure)
+            for figure in figures
+        }
+        kind = "ensemble" if name in fitted["ensembles"] else "member"
+        kind = "family" if name in fitted["weights"] else kind
+        rows.append({"scorer": name, "kind": kind, **figures, **differences})
+    return {
+        "best_member": best["member"],
+        "best_family": best["family"],
+        "rows": sorted(rows, key=lambda row: -row["auc"]["value"]),
+    }
+
+
+def clip_auc(predictions: Predictions, scorer: Scorer, *, resamples: int) -> Figure:
+    """AUC of a scorer on clips alone, as in `clips_level`.
 
     Raises:
         AwareNetError: One class only.
     """
     clips = predictions.clips()
-    odds = predictions.by_clip(predictions.scores(weights)[TWO_TIERS])
+    odds = predictions.by_clip(scorer.crops(predictions.logits), scorer.pooling)
     return auc_with_interval(clips.label, odds, clips.identity, resamples=resamples)
 
 
@@ -180,7 +230,7 @@ def _figures(
     several: dict[str, Ranked], draws: Draws, what: str, notes: list[str]
 ) -> dict[str, dict[str, Figure]]:
     """All figures of each scorer, less those that the number of genuine samples cannot resolve."""
-    genuine = int((1 - several[TWO_TIERS].fake).sum())
+    genuine = int((1 - next(iter(several.values())).fake).sum())
     coarse = [name for name, rate in RATES.items() if genuine < round(1 / rate)]
     notes += [
         f"{name} of {what} left out: a false-alarm rate of {RATES[name]:.0%} cannot be told with "

@@ -175,8 +175,19 @@ def accuracy(found: Weighed) -> np.ndarray:
 
 def balanced_accuracy(found: Weighed) -> np.ndarray:
     """(D,) mean of the shares of right answers in each class, at the threshold."""
-    hits, fakes, alarms, genuine = found.confusion
-    return (hits / fakes + 1 - alarms / genuine) / 2
+    return (sensitivity(found) + specificity(found)) / 2
+
+
+def sensitivity(found: Weighed) -> np.ndarray:
+    """(D,) share of fakes that are flagged at the threshold: the true-positive rate, or recall."""
+    hits, fakes, _, _ = found.confusion
+    return hits / fakes
+
+
+def specificity(found: Weighed) -> np.ndarray:
+    """(D,) share of genuine ones that are not flagged at the threshold: 1 less false alarms."""
+    _, _, alarms, genuine = found.confusion
+    return 1 - alarms / genuine
 
 
 def f1(found: Weighed) -> np.ndarray:
@@ -221,6 +232,8 @@ FIGURES: dict[str, Callable[[Weighed], np.ndarray]] = {
     "eer": equal_error_rate,
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
+    "sensitivity": sensitivity,
+    "specificity": specificity,
     "f1": f1,
     "all_fake_f1": all_fake_f1,
     "log_loss": log_loss,

@@ -6,7 +6,7 @@ Shapes: N crops, C clips, F families, K members a family.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scipy.special import expit
 
 from awarenet.errors import AwareNetError
+from awarenet.scoring import vote_odds
 from trainer.atomic import written_whole
+from trainer.ensembles.scorers import Scorer
 from trainer.evaluation.metrics import log_odds
 from trainer.manifest import Row
 from trainer.stamps import needed
 
-TWO_TIERS, PLAIN_MEAN = "two tiers", "plain mean"
 COLUMNS = {  # name -> NumPy's and Arrow's type; `identity` is written too, for other readers
     "clip": (np.str_, pa.string()),
     "frame": (np.int32, pa.int32()),
@@ -163,23 +163,16 @@ class Predictions:
             families=families,
         )
 
-    def scores(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        """Let everybody judge every crop: both tiers, a plain mean, each family, each member.
+    def scores(self, scorers: Mapping[str, Scorer]) -> dict[str, np.ndarray]:
+        """Let everybody judge every crop.
 
         Args:
-            weights: (F,) tier-2 share of each family, 0 or more, summing to 1.
+            scorers: By name, over the families of `families`.
 
         Returns:
-            Scorer, a member as `family-i` -> (N,) float64 probability of fake, not calibrated.
+            Scorer -> (N,) float64 probability of fake, not calibrated.
         """
-        shares = expit(self.logits.astype(np.float64))  # (N, F, K)
-        families = shares.mean(axis=2)  # (N, F)
-        found = {TWO_TIERS: families @ np.asarray(weights), PLAIN_MEAN: shares.mean(axis=(1, 2))}
-        found |= dict(zip(self.families, families.T, strict=True))
-        for position, family in enumerate(self.families):
-            for index in range(shares.shape[2]):
-                found[f"{family}-{index}"] = shares[:, position, index]
-        return found
+        return {name: scorer.crops(self.logits) for name, scorer in scorers.items()}
 
     def clips(self) -> Clips:
         """Say what is known of each clip, by name in rising order."""
@@ -198,20 +191,22 @@ class Predictions:
             crops=counts,
         )
 
-    def by_clip(self, probabilities: np.ndarray) -> np.ndarray:
-        """Judge clips by the mean log-odds of their crops, as the detector does.
-
-        So figures hold for what ships. A mean of log-odds also lets a few certain frames outweigh
-        many undecided ones, where a mean of probabilities stops counting near 0 and 1.
+    def by_clip(self, probabilities: np.ndarray, pooling: str = "log_odds") -> np.ndarray:
+        """Judge clips by their crops as the detector does, so that figures hold for what ships.
 
         Args:
             probabilities: (N,) of the crops, not calibrated.
+            pooling: As `awarenet.scoring.pool` takes it.
 
         Returns:
             (C,) float64 log-odds, in the order of `clips`.
         """
         of_clip = self._grouped[2]
-        return np.bincount(of_clip, weights=log_odds(probabilities)) / np.bincount(of_clip)
+        counts = np.bincount(of_clip)
+        if pooling == "log_odds":
+            return np.bincount(of_clip, weights=log_odds(probabilities)) / counts
+        share = np.bincount(of_clip, weights=probabilities) / counts
+        return vote_odds(share, counts)
 
     @cached_property
     def _grouped(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -45,6 +45,18 @@ def confusion_matrix(labels: np.ndarray, probabilities: np.ndarray, threshold: f
         [[np.sum((labels[answered] == row) & (flagged == bool(column))) for column in (0, 1)]
          for row in (0, 1)]
     )  # fmt: skip
+    unanswered = int((~answered).sum())
+    title = f"Threshold {threshold:.3f}" + (f", {unanswered} unanswered" if unanswered else "")
+    return confusion_counts(counts, title=title)
+
+
+def confusion_counts(counts: np.ndarray, *, title: str = "") -> Figure:
+    """Draw how many were called what, as counts and shares of each row.
+
+    Args:
+        counts: (2, 2) integers, rows real and fake, columns not flagged and flagged.
+        title: Above it.
+    """
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.full((2, 2), np.nan), where=totals > 0)
     figure = new_figure(3.8, 3.2)
@@ -60,8 +72,6 @@ def confusion_matrix(labels: np.ndarray, probabilities: np.ndarray, threshold: f
             )  # fmt: skip
     axes.set_xticks([0, 1], ["not flagged", "flagged"])
     axes.set_yticks([0, 1], ["real", "fake"])
-    unanswered = int((~answered).sum())
-    title = f"Threshold {threshold:.3f}" + (f", {unanswered} unanswered" if unanswered else "")
     dress(axes, title=title, x="what was said", y="what it is", grid="")
     axes.spines[:].set(visible=True, color=SOFT)
     axes.axhline(0.5, color=SOFT, linewidth=0.8)

@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
-from trainer.evaluation.predictions import PLAIN_MEAN, TWO_TIERS
+from trainer.ensembles import PLAIN_MEAN, TWO_TIERS
 
 REAL, FAKE = "#0072B2", "#D55E00"  # blue and vermilion
 INK, SOFT, FAINT = "#1A1A1A", "#595959", "#D9D9D9"  # on white 17:1, 7:1, 1.4:1
@@ -44,7 +44,7 @@ def family_colors(families: Sequence[str]) -> dict[str, str]:
 
 
 def scorer_look(scorer: str, families: Sequence[str]) -> Look:
-    """Say how a scorer is drawn: both tiers, the plain mean, a family, or a member `family-i`."""
+    """Say how a scorer is drawn: an ensemble has no marker, a family or a member `family-i` has."""
     if scorer == TWO_TIERS:
         return Look(INK, "", "-", 1.8)
     if scorer == PLAIN_MEAN:
@@ -53,7 +53,7 @@ def scorer_look(scorer: str, families: Sequence[str]) -> Look:
     if scorer in families:
         family, index = scorer, "0"
     if family not in families or not index.isdigit():
-        return Look(SOFT, "", DASHES[2], 1.0)
+        return Look(INK, "", DASHES[3], 1.5)  # an ensemble by another combiner
     place = list(families).index(family)
     color = FAMILIES[place % len(FAMILIES)]
     return Look(color, MARKERS[place % len(MARKERS)], DASHES[int(index) % len(DASHES)], 1.2)

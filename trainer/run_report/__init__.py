@@ -11,6 +11,7 @@ from trainer.run_report.across_section import across_section, published_section
 from trainer.run_report.experiment_section import experiment_section
 from trainer.run_report.found import Found
 from trainer.run_report.page import Bullets, Section, Text, render
+from trainer.run_report.ranks_section import ranks_section
 from trainer.run_report.run_section import data_section, run_section
 from trainer.settings import TrainerSettings
 
@@ -58,7 +59,7 @@ def write_report(settings: TrainerSettings, path: Path | None = None) -> Path:
     run = Path(settings.data.run)
     path = run / FILE if path is None else path
     path.parent.mkdir(parents=True, exist_ok=True)
-    across = [across_section(grid), published_section(grid)]
+    across = [across_section(grid), *ranks_section(grid), published_section(grid)]
     alone = [*map(experiment_section, grid)]
     results = [*across, *alone] if any(found.sets for found in grid) else [*alone, *across]
     sections = [

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from trainer.evaluation.predictions import TWO_TIERS
 from trainer.evaluation.published import PUBLISHED, SETS
 from trainer.plots import heat_map
 from trainer.plots.figures import measured
@@ -22,7 +19,7 @@ def across_section(grid: Sequence[Found]) -> Section:
 
 
 def _auc(found: Found, dataset: str, level: str = "clips_level") -> Mapping | None:
-    return found.sets.get(dataset, {}).get(level, {}).get(TWO_TIERS, {}).get("auc")
+    return found.sets.get(dataset, {}).get(level, {}).get(found.ships, {}).get("auc")
 
 
 def _datasets(grid: Sequence[Found]) -> list[str]:
@@ -59,8 +56,8 @@ def _matrix(grid: Sequence[Found]) -> Section:
                 f"{max(elsewhere):.3f}")  # fmt: skip
     picture = draw(
         heat_map(cells, names, columns, learned=learned), f"{alt}.",
-        "AUC of clips, both tiers. Outlined: the ensemble learned from other people of that data "
-        "set. The other cells tell how it does on data that it does not know.",
+        "AUC of clips, of what ships. Outlined: the ensemble learned from other people of that "
+        "data set. The other cells tell how it does on data that it does not know.",
     )  # fmt: skip
     rows = [
         [name, *(_marked(cells[name, c], (name, c) in learned) for c in columns)] for name in names
@@ -124,8 +121,7 @@ def _scores(found: Found, dataset: str) -> ClipScores | None:
     predictions = found.predictions(dataset)
     if predictions is None or found.fitted is None:
         return None
-    weights = np.array([found.fitted["weights"][family] for family in predictions.families])
-    return clip_scores(predictions, weights)
+    return clip_scores(predictions, found.fitted)
 
 
 def published_section(grid: Sequence[Found]) -> Section:
@@ -154,12 +150,12 @@ def _own_rows(found: Found, dataset: str) -> list[list[Cell]]:
     if dataset not in found.sets:
         return []
     own, figures = found.experiment, found.sets[dataset]
-    all_fake = measured(figures["clips_level"][TWO_TIERS].get("all_fake_f1"))
+    all_fake = measured(figures["clips_level"][found.ships].get("all_fake_f1"))
     return [
         [f"this run, {own.name}", f"{listed(own.datasets)}, recipe “{own.recipe}”", level,
          figures["protocol"], "yes" if figures["learned_from"] else "no",
-         figure_cell(figures[key][TWO_TIERS].get("auc")),
-         figure_cell(figures[key][TWO_TIERS].get("f1")),
+         figure_cell(figures[key][found.ships].get("auc")),
+         figure_cell(figures[key][found.ships].get("f1")),
          f"F1 of calling every clip fake: {in_words(all_fake)}" if level == "clip" else "",
          "this page"]
         for level, key in (("clip", "clips_level"), ("frame", "frames"))

@@ -5,14 +5,17 @@ Shapes: C clips, F families, D draws.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from awarenet.scoring import Calibration
+from trainer.ensembles import PLAIN_MEAN, TWO_TIERS
+from trainer.ensembles.scorers import Scorer, judges, parts, two_tiers
 from trainer.evaluation.bootstrap import draw_people, paired_difference
 from trainer.evaluation.metrics import Figure, Ranked
-from trainer.evaluation.predictions import PLAIN_MEAN, TWO_TIERS, Predictions
+from trainer.evaluation.predictions import Predictions
 
 DRAWS = 300  # of people, for the band of a ROC curve
 ALONG = np.linspace(0, 1, 101)  # false-alarm rates at which the band is drawn
@@ -27,10 +30,16 @@ class ClipScores:
     labels: np.ndarray  # (C,) 0 real, 1 fake
     people: np.ndarray  # (C,) str, who is shown
     log_odds: dict[str, np.ndarray]  # scorer -> (C,)
+    ships: str = TWO_TIERS  # scorer that the bundle holds
+
+    @property
+    def shipped(self) -> np.ndarray:
+        """(C,) log-odds of what ships."""
+        return self.log_odds[self.ships]
 
     def calibrated(self, scale: float, offset: float) -> np.ndarray:
-        """(C,) probabilities of both tiers as the detector gives them."""
-        return Calibration(scale, offset).apply(self.log_odds[TWO_TIERS])
+        """(C,) probabilities as the detector gives them."""
+        return Calibration(scale, offset).apply(self.shipped)
 
     @property
     def has_both(self) -> bool:
@@ -38,18 +47,29 @@ class ClipScores:
         return len(np.unique(self.labels)) == 2
 
 
-def clip_scores(found: Predictions, weights: np.ndarray) -> ClipScores:
-    """Judge clips by both tiers, by the plain mean of all members, and by each family alone.
+def clip_scores(found: Predictions, fitted: Mapping) -> ClipScores:
+    """Judge clips by what ships, both tiers, the plain mean of all members, each family alone.
 
     Args:
         found: Of one data set.
-        weights: (F,) shares of tier 2.
+        fitted: What fit.json says.
     """
-    clips, scores = found.clips(), found.scores(weights)
-    wanted = (TWO_TIERS, PLAIN_MEAN, *found.families)
-    return ClipScores(
-        clips.name, clips.label, clips.identity, {n: found.by_clip(scores[n]) for n in wanted}
-    )
+    clips, known = found.clips(), _known(fitted, found.families)
+    ships = fitted.get("ships", TWO_TIERS)
+    wanted = dict.fromkeys((ships, TWO_TIERS, PLAIN_MEAN, *found.families))
+    odds = {
+        name: found.by_clip(known[name].crops(found.logits), known[name].pooling) for name in wanted
+    }
+    return ClipScores(clips.name, clips.label, clips.identity, odds, ships)
+
+
+def _known(fitted: Mapping, families: Sequence[str]) -> dict[str, Scorer]:
+    """Every ensemble of fit.json, and each family; older runs wrote the weights of tier 2 alone."""
+    if "ensembles" in fitted:
+        return judges(fitted, families, 0)
+    tiers = two_tiers([fitted["weights"][family] for family in families])
+    mean = two_tiers([1 / len(families)] * len(families))
+    return {TWO_TIERS: tiers, PLAIN_MEAN: mean, **parts(families, 0)}
 
 
 def roc_band(
@@ -84,7 +104,7 @@ def roc_band(
 
 
 def gain(one: ClipScores, other: ClipScores, *, resamples: int) -> Figure | None:
-    """Measure by how much the AUC of `one`'s two tiers is above `other`'s on the same clips.
+    """Measure by how much the AUC of what ships of `one` is above `other`'s, on the same clips.
 
     Returns:
         The difference with its interval over people; None where these are other clips, or of one
@@ -92,5 +112,5 @@ def gain(one: ClipScores, other: ClipScores, *, resamples: int) -> Figure | None
     """
     if not np.array_equal(one.names, other.names) or not one.has_both:
         return None
-    ranked = [Ranked(one.labels, scores.log_odds[TWO_TIERS]) for scores in (one, other)]
+    ranked = [Ranked(one.labels, scores.shipped) for scores in (one, other)]
     return paired_difference(*ranked, draw_people(one.people, resamples=resamples))

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from trainer.ensembles import TWO_TIERS
 from trainer.evaluation.calibration import even_weights
 from trainer.evaluation.calibration import reliability as reliability_bins
-from trainer.evaluation.predictions import TWO_TIERS
 from trainer.evaluation.robustness import UNTOUCHED
 from trainer.plots import (
     auc_bars,
@@ -98,20 +98,21 @@ def _all_figures(level: str, scorers: Mapping[str, Mapping]) -> Table:
 
 
 def paired_table(rows: Sequence[Mapping], samples: str = "clips") -> Table:
-    """Show by how much two tiers are ahead of each other scorer on the same `samples`."""
-    cells = []
+    """Show by how much an ensemble is ahead of each other scorer on the same `samples`."""
+    cells, of = [], rows[0]["of"] if rows else TWO_TIERS
+    brings = "tier 2 brings: AUC of both tiers" if of == TWO_TIERS else f"“{of}” brings: its AUC"
     for row in rows:
         figure = measured(row["auc difference"])
         words = "cannot be told apart"
         if figure.arms and figure.low > 0:
-            words = f"{row['of']} are better"
+            words = f"{of}: better"
         elif figure.arms and figure.high < 0:
-            words = f"{row['of']} are worse"
+            words = f"{of}: worse"
         cells.append([row["against"], figure_cell(row["auc difference"], 4, sign=True), words])
     return Table(
-        "What tier 2 brings: AUC of both tiers minus that of each other scorer, on the same "
-        f"{samples} and the same draws of people",
-        ["two tiers against", "difference in AUC", "by the 95 % interval"], cells,
+        f"What {brings} minus that of each other scorer, on the same {samples} and the same draws "
+        "of people",
+        [f"{of} against", "difference in AUC", "by the 95 % interval"], cells,
     )  # fmt: skip
 
 
@@ -133,10 +134,10 @@ def _pictures(found: Found, name: str, figures: Mapping) -> list[Block]:
     families = found.experiment.families
     scorers = {scorer: row.get("auc") for scorer, row in figures["clips_level"].items()}
     colors = {scorer: scorer_look(scorer, families).color for scorer in scorers}
-    best = in_words(measured(scorers.get(TWO_TIERS)))
+    best = in_words(measured(scorers.get(found.ships)))
     pictures = [
         draw(auc_bars(scorers, colors=colors, title="Scorers, clips"),
-             f"AUC of each scorer on clips of {name}; two tiers {best}.",
+             f"AUC of each scorer on clips of {name}; {found.ships} {best}.",
              "AUC of clips by scorer, with 95 % intervals over people.")
     ]  # fmt: skip
     if figures.get("by_method"):
@@ -153,8 +154,7 @@ def _pictures(found: Found, name: str, figures: Mapping) -> list[Block]:
     if predictions is None or found.fitted is None:
         words = f"Curves of single predictions (predictions-{name}.parquet)"
         return [Pictures(pictures), not_run(words, "evaluate")]
-    weights = np.array([found.fitted["weights"][family] for family in predictions.families])
-    scores = clip_scores(predictions, weights)
+    scores = clip_scores(predictions, found.fitted)
     return [Pictures([*_curves(scores, families, name, best), *pictures,
                       *_probabilities(scores, found.fitted, name)])]  # fmt: skip
 
@@ -162,13 +162,13 @@ def _pictures(found: Found, name: str, figures: Mapping) -> list[Block]:
 def _curves(
     scores: ClipScores, families: tuple[str, ...], name: str, best: str
 ) -> list[Picture]:  # fmt: skip
-    band = roc_band(scores.labels, scores.log_odds[TWO_TIERS], scores.people)
-    bands = {TWO_TIERS: band} if band else None
+    band = roc_band(scores.labels, scores.shipped, scores.people)
+    bands = {scores.ships: band} if band else None
     share = float(np.mean(scores.labels))
     return [
         draw(roc_curves(scores.labels, scores.log_odds, families, bands=bands),
-             f"ROC curves on clips of {name}; AUC of two tiers {best}.",
-             "Clips. Gray band: 95 % interval of both tiers over people."),
+             f"ROC curves on clips of {name}; AUC of {scores.ships} {best}.",
+             f"Clips. Gray band: 95 % interval of {scores.ships} over people."),
         draw(precision_recall_curves(scores.labels, scores.log_odds, families),
              f"Precision against recall on clips of {name}; {share:.1%} of them are fake, which is "
              "the precision of calling everything fake.",

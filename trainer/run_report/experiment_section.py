@@ -85,7 +85,7 @@ def _tier_2(found: Found) -> Section:
     blocks: list[Block] = [
         Text(f"Fitted on {fitted.get('fitted_on', 'what nobody noted')}."),
         Text(
-            f"A clip's log-odds are multiplied by {fitted['scale']:.3f} and "
+            f"“{found.ships}” ships. A clip's log-odds are multiplied by {fitted['scale']:.3f} and "
             f"{fitted['offset']:+.3f} is added; from a probability of {fitted['threshold']:.3f} up "
             "it is flagged as fake."
         ),
@@ -100,6 +100,8 @@ def _tier_2(found: Found) -> Section:
     if comparison and comparison.get("reliability"):
         pictures.append(_reliability(comparison))
     blocks.append(Pictures(pictures))
+    if fitted.get("ensembles"):
+        blocks.append(_ensembles(fitted["ensembles"], found.ships))
     if comparison:
         blocks.append(_methods(comparison))
     if fitted.get("table"):
@@ -113,6 +115,21 @@ def _tier_2(found: Found) -> Section:
             "parts below)", ["threshold", "genuine clips flagged", "fake clips flagged"], rows,
         ))  # fmt: skip
     return Section(title, blocks)
+
+
+def _ensembles(ensembles: Mapping[str, Mapping], ships: str) -> Table:
+    """Every ensemble that was fitted, the one in the bundle marked."""
+    rows = [
+        [f"{name} (ships)" if name == ships else name, one["combiner"],
+         ", ".join(f"{family} {share:.3f}" for family, share in one["weights"].items()),
+         one["chosen_by"]]
+        for name, one in ensembles.items()
+    ]  # fmt: skip
+    caption = (
+        "Ensembles that were fitted on validation people. Shares of a stack say how much its "
+        "forest heeds each family"
+    )
+    return Table(caption, ["ensemble", "combiner", "families and shares", "why these"], rows)
 
 
 def _reliability(comparison: Mapping):

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from awarenet.errors import AwareNetError
 from trainer.atomic import read_json
+from trainer.ensembles import TWO_TIERS
 from trainer.evaluation.predictions import Predictions
 from trainer.experiments import Experiment
 
@@ -43,6 +44,11 @@ class Found:
     def metrics(self) -> Mapping | None:
         """metrics.json: every figure."""
         return read_if_there(self.experiment.folder / "metrics.json")
+
+    @property
+    def ships(self) -> str:
+        """Name of the ensemble that the bundle holds, among the scorers of metrics.json."""
+        return (self.fitted or {}).get("ships", TWO_TIERS)
 
     @property
     def sets(self) -> Mapping:

@@ -25,7 +25,7 @@ def portrait_section(found: Found) -> list[Section]:
         blocks += [Text(REGIMES), _crops(crops, found.experiment.settings.forge.held_out)]
         blocks.append(Pictures([_bars(name, kinds) for name, kinds in crops.items()]))
     if members:
-        blocks += _members(members, found.experiment.families)
+        blocks += _members(members, found)
         paired = metrics.get("paired") or {}
         blocks += [paired_table(rows, f"{regime} crops") for regime, rows in paired.items()]
     if clips:
@@ -54,16 +54,16 @@ def _bars(name: str, kinds: Mapping):
     return draw(auc_bars(kinds, title=name), f"AUC by kind of fake, {name}: {words}.", caption)
 
 
-def _members(members: Mapping, families: tuple[str, ...]) -> list[Block]:
-    regimes = list(members)
-    names = list(dict.fromkeys(name for found in members.values() for name in found))
+def _members(members: Mapping, found: Found) -> list[Block]:
+    regimes, families, ships = list(members), found.experiment.families, found.ships
+    names = list(dict.fromkeys(name for scored in members.values() for name in scored))
     rows = [[name, *(figure_cell(members[r].get(name), 4) for r in regimes)] for name in names]
     hardest = regimes[-1]
     colors = {name: scorer_look(name, families).color for name in names}
     picture = draw(
         auc_bars(members[hardest], colors=colors, title=f"Scorers, {hardest}"),
-        f"AUC of each scorer on {hardest} crops; two tiers "
-        f"{in_words(measured(members[hardest].get('two tiers')))}.",
+        f"AUC of each scorer on {hardest} crops; {ships} "
+        f"{in_words(measured(members[hardest].get(ships)))}.",
         f"The ensemble and its parts on {hardest} crops.",
     )
     return [

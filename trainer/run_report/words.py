@@ -48,12 +48,12 @@ def share(figure: Mapping | None) -> Value:
     return Value(f"{found.value:.1%}", between)
 
 
-def in_words(found: Measured) -> str:
+def in_words(found: Measured, *, sign: bool = False) -> str:
     """Write a figure with its interval in one line, for alt texts and sentences."""
     if not found.is_there:
         return "not measured"
-    between = f" ({found.low:.3f} to {found.high:.3f})" if found.arms else ""
-    return f"{found.value:.3f}{between}"
+    value, low, high = (_number(part, 3, sign) for part in found)
+    return f"{value} ({low} to {high})" if found.arms else value
 
 
 def count(number: object) -> str:

@@ -23,6 +23,11 @@ class EnsembleSettings(Section):
     # how tier 2 learns: cached (weights alone, from members' scores on validation faces) or
     # end_to_end (weights and members together, on training faces, as the paper words it)
     tier_2: Literal["cached", "end_to_end"] = "cached"
+    # what goes into the bundle: two_tier (AWARE-NET's learned weights), mean, or an ensemble of
+    # Stronger Together: hard (majority), soft (weights searched for), stack (a forest, over all)
+    combiner: Literal["two_tier", "mean", "hard", "soft", "stack"] = "two_tier"
+    # hard, soft: families that vote: all, best (two, on validation clips) or smallest (two files)
+    choose: Literal["all", "best", "smallest"] = "all"
     # draws of degraded validation faces that tier 2 is fitted on, a face
     draws: int = Field(3, ge=1)
     # platt, temperature, or auto (whichever predicts left-out people better)

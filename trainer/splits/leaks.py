@@ -8,7 +8,7 @@ two names, and only the crops tell.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,26 +57,6 @@ class Leak:
     def __str__(self) -> str:
         where = ", ".join(f"{n} crop{'s' * (n != 1)} in {part}" for part, n in self.crops)
         return f"{self.name}: {where}; e.g. {self.example}"
-
-
-def leaks(rows: Iterable[tuple[str, Sequence[str], str, str]]) -> list[str]:
-    """Find what crosses parts, where only this is known of the crops.
-
-    Args:
-        rows: (split, identities, source clip, sha256 of the crop) of each crop.
-
-    Returns:
-        One sentence for each identity, source clip or identical crop seen in two parts.
-    """
-    seen: dict[tuple[str, str], str] = {}
-    found = []
-    for part, identities, source_clip, digest in rows:
-        keys = [("identity", name) for name in identities]
-        for kind, name in [*keys, ("source clip", source_clip), ("crop", digest)]:
-            other = seen.setdefault((kind, name), part)
-            if other != part:
-                found.append(f"{kind} {name} is in {other} and in {part}")
-    return sorted(set(found))
 
 
 def find_leaks(
