@@ -36,6 +36,14 @@ FAMILIES_NOTE = (
     "Bars show the family, marks its single networks. Where the marks lie far apart, the networks "
     "disagree, and the interval of the answer is wide."
 )
+VOTES = {  # combiner -> how the probability came about
+    "two_tier": "The probability is the sum of the families' own, each times its learned weight.",
+    "mean": "The probability is the mean over all networks.",
+    "soft": "The probability is the sum of the families' own, each times its weight.",
+    "hard": "Each network votes yes or no; the share of votes makes the probability.",
+    "stack": "A forest of decision trees makes the probability of the families' own; a weight says "
+    "how much it heeds a family.",
+}
 HEAT_NOTE = (
     "The warmer, the more a spot spoke for a manipulation. Colors fade with the score, so a face "
     "that counts as genuine stays cool. They show where the networks looked; they do not mark a "
@@ -114,7 +122,8 @@ def families_table(report: Report) -> str:
     return (
         '<table class="aw-table"><thead><tr><th scope="col">Kind of network</th>'
         '<th scope="col">Weight in the vote</th><th scope="col">Probability of manipulation'
-        f"</th></tr></thead><tbody>{''.join(rows)}</tbody></table>{caption(FAMILIES_NOTE)}"
+        f"</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        f"{caption(VOTES.get(report.model.combiner, ''))}{caption(FAMILIES_NOTE)}"
     )
 
 

@@ -15,11 +15,12 @@ from pydantic import ValidationError
 
 from awarenet import report as parts
 from awarenet.bundle import Bundle, load_bundle
+from awarenet.bundle_report import limits_at, model_of
 from awarenet.errors import MediaError, SettingsError
 from awarenet.evidence import Evidence, Overlay, Progress, StopCheck
 from awarenet.explain import cam_layers
 from awarenet.faces import FaceFinder, create_face_finder
-from awarenet.quality import Facts, assess, limits_of
+from awarenet.quality import Facts, assess
 from awarenet.report import Report
 from awarenet.runtime import Runtime
 from awarenet.scoring import decide_clip
@@ -246,32 +247,16 @@ class Detector:
 
     def _report(self, path: Path, evidence: Evidence, **content: object) -> Report:
         """Add what every report has: the input, the model, the settings, times, versions."""
-        config, ensemble = self.bundle.config, self.bundle.ensemble
         known = {}
         if evidence.info is not None:
             known = dataclasses.asdict(evidence.info)
             del known["frame_count"]
         return Report(
             threshold=evidence.threshold,
-            calibrated=config.calibration is not None,
+            calibrated=self.bundle.config.calibration is not None,
             input=parts.Input(**known | {"name": path.name, "frames_analyzed": evidence.frames}),
-            limits=limits_of(
-                config.trained_on.text,
-                config.thresholds.fitted_on,
-                [tuple(dict(row).values()) for row in config.thresholds.table],
-                evidence.threshold,
-            ),
-            model=parts.Model(
-                source=self.bundle.source,
-                revision=self.bundle.revision,
-                sha256=self.bundle.sha256,
-                name=config.name,
-                families=list(ensemble.families),
-                members=len(ensemble.families) * ensemble.members_per_family,
-                trained_on=config.trained_on.text,
-                metrics=config.metrics,
-                calibrated_on=config.calibration.fitted_on if config.calibration else None,
-            ),
+            limits=limits_at(self.bundle, evidence.threshold),
+            model=model_of(self.bundle),
             settings=self.settings.model_dump(mode="json", exclude={"app"}),
             timing_s=parts.Timing(**evidence.spent, total=time.perf_counter() - evidence.started),
             versions=parts.package_versions(),

@@ -185,6 +185,7 @@ class Model(_Part):
     name: str
     families: list[str]
     members: int = Field(ge=1, description="networks in all")
+    combiner: str = Field("two_tier", description="how they vote; see combine.COMBINERS")
     trained_on: str
     metrics: FreeJson
     calibrated_on: str | None

@@ -18,7 +18,7 @@ ROWS = [  # a file imports only from above its own row
     {"video", "tracks", "landmarks", "ensemble", "bundle_config"},
     {"runtime", "bundle_files", "eyes"},
     {"explain", "bundle"},
-    {"evidence"},
+    {"evidence", "bundle_report"},
     {"pipeline"},
     {"view", "scratch"},
     {"panels"},

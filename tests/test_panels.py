@@ -11,6 +11,7 @@ from fake_page import CENTERS, FAMILIES, FakeDetector, draw_frame, make_refusal,
 from PIL import Image
 
 from awarenet import panels
+from awarenet.combine import COMBINERS
 from awarenet.pipeline import Analysis, Overlay
 
 
@@ -155,3 +156,11 @@ def test_a_tab_is_offered_where_it_has_something_to_say():
     assert telling(make_report(people=1, blinks=[])) == {"time", "families", "heat", "blinks"}
     assert telling(make_report(kind="image", people=1)) == {"families", "heat"}
     assert telling(make_refusal("no_face", "none")) == set()
+
+
+@pytest.mark.parametrize("name", sorted(COMBINERS))
+def test_the_vote_says_how_its_probability_came_about(report, name):
+    model = report.model.model_copy(update={"combiner": name})
+    text = panels.families_table(report.model_copy(update={"model": model}))
+    assert panels.VOTES[name] in text
+    assert not any(words in text for other, words in panels.VOTES.items() if other != name)

@@ -1,0 +1,31 @@
+"""What a report says of the bundle that judged."""
+
+from __future__ import annotations
+
+from awarenet import report as parts
+from awarenet.bundle import Bundle
+from awarenet.quality import limits_of
+
+
+def model_of(bundle: Bundle) -> parts.Model:
+    """Name the bundle, its networks and how they vote."""
+    config, ensemble = bundle.config, bundle.ensemble
+    return parts.Model(
+        source=bundle.source,
+        revision=bundle.revision,
+        sha256=bundle.sha256,
+        name=config.name,
+        families=list(ensemble.families),
+        members=len(ensemble.families) * ensemble.members_per_family,
+        combiner=config.combiner.name,
+        trained_on=config.trained_on.text,
+        metrics=config.metrics,
+        calibrated_on=config.calibration.fitted_on if config.calibration else None,
+    )
+
+
+def limits_at(bundle: Bundle, threshold: float) -> list[str]:
+    """Say what an answer of this bundle at this threshold cannot tell."""
+    thresholds = bundle.config.thresholds
+    rates = [tuple(dict(row).values()) for row in thresholds.table]
+    return limits_of(bundle.config.trained_on.text, thresholds.fitted_on, rates, threshold)
