@@ -245,9 +245,8 @@ def _lay_out_details() -> tuple:
         with gr.Tab("People", id="people", render_children=True) as people_tab:
             people = Html()
         with gr.Tab("Blinks", id="blinks", render_children=True) as blinks_tab:
-            eyes = gr.LinePlot(
-                x="time_s", y="openness", height=220, x_title="Time (s)", y_title="Eyes open",
-            )  # fmt: skip
+            axes = {"x_title": "Time (s)", "y_title": "Eyes open", "y_lim": [0, 0.45]}
+            eyes = gr.LinePlot(x="time_s", y="openness", height=220, **axes)
             blinks = Html()
         with gr.Tab("Raw", id="raw", render_children=True):
             report = gr.JSON(show_label=False, max_height=480)

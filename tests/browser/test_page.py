@@ -246,6 +246,19 @@ def test_a_picture_has_no_course_over_time_and_the_next_clip_has_one(page, clip,
     expect(page.get_by_role("tab", name="Over time")).to_have_attribute("aria-selected", "true")
 
 
+def test_counted_blinks_have_a_tab_and_a_plot_of_their_own(page, clip, detector):
+    detector.report = make_report(blinks=[2.4, 6.2])
+    page.get_by_text("Settings", exact=True).click()
+    page.get_by_label("Count blinks").check()
+    judged(page, clip)
+    assert detector.asked[0].blinks.enabled
+    expect(page.get_by_role("tab", name="Blinks")).to_be_visible()
+    assert tabs(page) == ["Over time", "Families", "Heat maps", "People", "Blinks", "Raw"]
+    open_tab(page, "Blinks")
+    expect(page.get_by_text("no part of the probability")).to_be_visible()
+    expect(page.locator(".vega-embed:visible").locator("canvas, svg").first).to_be_visible()
+
+
 def test_another_person_has_other_lines(page, clip):
     judged(page, clip)
     plot = page.locator(".vega-embed").locator("canvas, svg").first
