@@ -30,7 +30,7 @@ from trainer.settings import TrainerSettings  # noqa: E402
 
 SCENE, SIDE, BATCH = 256, 224, 16  # px, px, crops
 WARM = 6  # batches of each process before the clock starts; the first ones load libraries
-INPUTS = ("pairs", "rows", "self_blended")
+INPUTS = ("pairs", "rows", "self_blended", "self_warped")
 LOADERS = (0, 2)
 
 
