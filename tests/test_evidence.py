@@ -27,9 +27,12 @@ def test_a_clips_score_is_the_one_computed_step_by_step(detector, clips):
         for frame in sample_frames(path, probe(path, limits), 6, limits)
     ]
     logits = detector.runtime.logits(np.stack(crops))
-    score = track_score(
-        logits, np.array(list(detector.bundle.ensemble.weights.values())), Calibration(1.5, -0.25)
-    )
+    weights = np.array(list(detector.bundle.ensemble.weights.values()))
+
+    def mix(logits: np.ndarray) -> np.ndarray:
+        return (1 / (1 + np.exp(-logits))).mean(axis=2) @ weights
+
+    score = track_score(logits, mix, Calibration(1.5, -0.25))
     report = detector.analyze(path)
     assert report.probability == pytest.approx(score.probability, abs=1e-5)
     assert report.interval == pytest.approx(score.interval, abs=1e-5)
