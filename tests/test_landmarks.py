@@ -11,7 +11,15 @@ from awarenet import landmarks
 from awarenet.blinks import measure_openness
 from awarenet.errors import AwareNetError
 from awarenet.faces import create_face_finder
-from awarenet.landmarks import EYES, PRESENT, find_landmarks, five_points, trace_eyelids, trace_face
+from awarenet.landmarks import (
+    EYES,
+    PRESENT,
+    cut_eyes,
+    find_landmarks,
+    five_points,
+    trace_eyelids,
+    trace_face,
+)
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +119,55 @@ def test_another_file_in_place_of_a_network_is_refused(tmp_path, monkeypatch, na
             landmarks._network(name)
     finally:
         landmarks._network.cache_clear()
+
+
+def drawn_eyes(height: float, turned: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Two black diamonds on white, 60 px wide, and their lids; both turned by as many degrees."""
+    lids = []
+    for center in ((70, 100), (170, 100)):
+        x = np.concatenate([np.linspace(-30, 30, 9), np.linspace(30, -30, 8)[1:-1]])
+        y = (1 - np.abs(x) / 30) * height / 2 * np.where(np.arange(15) < 9, 1, -1)
+        lids.append(np.stack([x + center[0], y + center[1]], -1))
+    lids[1] = lids[1] * [-1, 1] + [340, 0]  # from the temple, which is at the right, to the nose
+    matrix = cv2.getRotationMatrix2D((120, 100), turned, 1.0)
+    lids = cv2.transform(np.stack(lids), matrix)
+    image = np.full((200, 240, 3), 255, np.uint8)
+    for eye in lids:
+        cv2.fillPoly(image, [np.round(eye * 16).astype(np.int32)], (0, 0, 0), cv2.LINE_AA, 4)
+    return image, lids.astype(np.float32)
+
+
+@pytest.mark.parametrize("turned", [0, 20, -35])
+def test_eyes_are_cut_out_level_with_the_published_margins(turned):
+    image, lids = drawn_eyes(24, turned)
+    crops = cut_eyes(image, lids, side=180)
+    assert crops.shape == (2, 180, 180, 3)
+    for crop in crops:
+        dark = crop[..., 0] < 128
+        columns, rows = np.flatnonzero(dark.any(0)), np.flatnonzero(dark.any(1))
+        # the box is 1.5 widths wide and 4.5 heights high
+        assert (columns[0], columns[-1]) == pytest.approx((30, 150), abs=4)
+        assert (rows[0], rows[-1]) == pytest.approx((70, 110), abs=4)
+
+
+def test_a_closed_eye_is_cut_out_too():
+    image, lids = drawn_eyes(0)
+    crops = cut_eyes(image, lids)
+    assert crops.shape == (2, 224, 224, 3)
+    assert (crops > 200).mean() > 0.9
+
+
+def test_the_eyes_of_a_photograph_are_in_the_middle_of_their_crops(seen):
+    image, _, mesh = seen
+    crops = cut_eyes(image, trace_eyelids(image, mesh), side=96)
+    for crop in crops:
+        dark = crop.mean(axis=2)
+        assert dark[38:58, 30:66].mean() < dark[:20].mean()  # the iris is darker than the brow bone
+    mirrored = cut_eyes(
+        np.ascontiguousarray(image[:, ::-1]),
+        np.stack([image.shape[1] - 1 - trace_eyelids(image, mesh)[..., 0],
+                  trace_eyelids(image, mesh)[..., 1]], -1)[::-1].copy(),
+        side=96,
+    )  # fmt: skip
+    difference = np.abs(mirrored[::-1, :, ::-1].astype(int) - crops)
+    assert np.median(difference) < 12
