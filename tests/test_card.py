@@ -5,11 +5,17 @@ import json
 import pytest
 
 from tests.report_run import FAMILIES, SETS, report_settings, write_run
-from trainer.atomic import write_json
+from trainer.atomic import read_json, write_json
 from trainer.bundles.card import model_card
 from trainer.ensembles.voting import shipped
 from trainer.experiments import experiments
 from trainer.run_report.answers import answer
+from trainer.starting_weights import (
+    RANDOM_START,
+    START_FILE,
+    describe_starting_weights,
+    origin_of,
+)
 
 GRID = {"data": ("faceforensics",), "recipes": ("none",)}
 
@@ -128,3 +134,19 @@ def test_the_time_of_the_training_is_told_in_english(run, tmp_path, seconds, sai
     folder, _, _ = run
     write_json(folder / "run.json", {"stages": {"train": float(seconds)}, "hardware": machine})
     assert f"Training took {said} on 2 cores of Some CPU" in card_of(run)
+
+
+def test_a_family_that_found_no_weights_to_start_from_is_said_to_have_started_at_random(
+    run, tmp_path
+):
+    settings = write_run(tmp_path / "run")
+    [one, *_] = experiments(settings)
+    first, other = FAMILIES
+    assert origin_of(one, first) == describe_starting_weights(first)
+    write_json(one.member_folder(first, 0) / START_FILE, {"start": RANDOM_START})
+    card = model_card(
+        one, read_json(one.folder / "fit.json"), read_json(one.folder / "metrics.json")
+    )
+    assert RANDOM_START in card
+    assert describe_starting_weights(other) in card
+    assert describe_starting_weights(first) not in card

@@ -15,6 +15,7 @@ from awarenet.errors import AwareNetError
 from awarenet.zoo import create_model, get_spec
 from trainer.experiments import Experiment
 from trainer.settings import TrainerSettings
+from trainer.starting_weights import RANDOM_START, origin_of
 from trainer.training import loop, member
 from trainer.training.losses import member_loss
 from trainer.training.member import recompute_activations, train_member
@@ -87,7 +88,9 @@ def test_a_run_makes_weights_and_a_curve_and_leaves_nothing_else(experiment):
         "log.jsonl",
         "model.safetensors",
         "model.safetensors.from.json",
+        "start.json",
     ]
+    assert origin_of(experiment, FAMILY) == RANDOM_START
     records = curve(path.parent)
     assert [record["step"] for record in records] == [2, 4, 5]
     assert all(0.2 < record["loss"] < 2 for record in records)

