@@ -6,6 +6,10 @@ from trainer.ensembles.fitting import fit_all
 from trainer.evaluation.predictions import Predictions
 from trainer.measure import dataset_clips
 
+ENSEMBLES = ["two tiers", "plain mean"] + [
+    f"{who}, {how}" for who in ("best two", "two smallest", "all") for how in ("hard", "soft")
+] + ["all, stack"]  # fmt: skip
+
 
 def fitted_on(found: Predictions, weights: dict[str, float], **changes) -> dict:
     """Fit everything on these predictions, two tiers having these weights.

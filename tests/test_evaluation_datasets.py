@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from fitted import fitted_on
+from fitted import ENSEMBLES, fitted_on
 from plain_bootstrap import with_interval
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 from tiny_people import row
@@ -24,9 +24,6 @@ from trainer.evaluation.published import PUBLISHED, SETS
 
 WEIGHTS = {"wide": 0.6, "deep": 0.4}
 THRESHOLD = 0.55
-ENSEMBLES = ["two tiers", "plain mean"] + [
-    f"{who}, {how}" for who in ("best two", "two smallest", "all") for how in ("hard", "soft")
-] + ["all, stack"]  # fmt: skip
 SCORERS = [*ENSEMBLES, "wide", "deep", "wide-0", "wide-1", "deep-0", "deep-1"]
 
 
