@@ -129,7 +129,8 @@ def test_every_ensemble_is_tested_on_every_data_set(aware_net):
             tested = [row for row in rows if (row.dataset, row.split) == (dataset, "test")]
             assert figures["crops"] == len(tested)
             assert set(figures["clips_level"]) == {
-                *ENSEMBLES, "test_efficientnet", "test_resnet", "test_efficientnet-0", "test_resnet-0",
+                *ENSEMBLES, "test_efficientnet", "test_resnet",
+                "test_efficientnet-0", "test_resnet-0",
             }  # fmt: skip
             assert set(figures["robustness"]) >= {"jpeg", "blur", "noise", "size", "h264"}
             stored = Predictions.read(
