@@ -74,8 +74,9 @@ def test_the_demos_own_figures_are_valid_metadata(tmp_path):
     metrics = json.loads(demo.read_text("utf-8"))["metrics"]
     results = read(card_metadata(settings_of(tmp_path), metrics)).data.eval_results
     found = {result.dataset_type: result.metric_value for result in results}
-    for name in ("portraits", "video"):
-        assert found[name] == metrics["clips"][name]["auc"]["value"]
+    areas = {name: one.get("auc") for name, one in metrics["clips"].items()}
+    assert found == {name: auc["value"] for name, auc in areas.items() if auc and auc["people"] > 1}
+    assert "video" in found
 
 
 def test_without_figures_no_result_is_claimed(tmp_path):
