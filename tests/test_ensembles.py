@@ -159,6 +159,26 @@ def test_the_best_member_is_the_one_with_most_clips_right_and_everybody_is_calib
     assert all(one["scale"] > 0 for one in found["calibrations"].values())
 
 
+def test_everybody_is_calibrated_in_the_way_that_was_asked_for():
+    rng = np.random.default_rng(5)
+    clips = [
+        ScoredClip(f"clip {n}", n % 2, "swap", f"p{n}", "a", "x",
+                   rng.normal(2 * (n % 2) + 1.0, 1, (4, 2, 1)))
+        for n in range(30)
+    ]  # fmt: skip
+    labels = np.array([clip.label for clip in clips])
+    logits = np.stack([clip.logits[0] for clip in clips])
+    offsets = {}
+    for method in ("platt", "temperature"):
+        found = fit_all(
+            ("one", "other"), logits, labels, clips,
+            two_tier=[0.5, 0.5], sizes={"one": 1, "other": 1}, calibration=method,
+        )  # fmt: skip
+        offsets[method] = [one["offset"] for one in found["calibrations"].values()]
+    assert not any(offsets["temperature"])  # a temperature does not shift
+    assert all(offset < -0.5 for offset in offsets["platt"])  # genuine clips lie around 1, not 0
+
+
 def test_a_scorer_that_has_it_the_wrong_way_round_keeps_its_own_numbers(caplog):
     clips = [
         ScoredClip(f"clip {n}", n % 2, "swap", f"p{n}", "a", "x",

@@ -166,6 +166,8 @@ def test_the_bundle_loads_and_says_what_it_was_made_of(run):
     assert config.calibration is not None
     fitted = json.loads((run / OWN / "fit.json").read_text("utf-8"))
     assert config.calibration.scale == fitted["scale"] > 0
+    own = fitted["calibrations"][fitted["ships"]]
+    assert (own["scale"], own["offset"]) == (fitted["scale"], fitted["offset"])
     assert config.thresholds.default == fitted["threshold"]
     assert config.combiner.weights == pytest.approx(fitted["weights"], abs=1e-6)
     assert config.trained_on.split_sha256 == manifest_hash(run / "manifest.parquet")

@@ -18,7 +18,7 @@ from trainer.training.member import train_member
 
 SCRIPT = Path(__file__).with_name("training_runs.py")
 OPTIONS = {"steps": 6, "head_epochs": 1, "precision": "float32", "learning_rate": 1e-3}
-LEFT = ["log.jsonl", "model.safetensors", "model.safetensors.from.json"]
+LEFT = ["log.jsonl", "model.safetensors", "model.safetensors.from.json", "start.json"]
 COMPARED = ("epoch", "loss", "validation_loss", "validation_auc", "learning_rate")
 
 

@@ -92,6 +92,7 @@ def fit(experiment: Experiment) -> dict:
     found = fit_all(
         experiment.families, together, truth, scored,
         two_tier=_two_tiers(experiment, together, truth), sizes=_sizes(experiment),
+        calibration=settings.ensemble.calibration,
     )  # fmt: skip
     name = shipped(settings.ensemble.combiner, settings.ensemble.choose)
     scorer = read(found["ensembles"][name], experiment.families)

@@ -28,6 +28,7 @@ def fit_all(
     *,
     two_tier: Sequence[float],
     sizes: Mapping[str, int],
+    calibration: str = "platt",
 ) -> dict:
     """Fit every ensemble, find the best member, calibrate everybody.
 
@@ -38,6 +39,7 @@ def fit_all(
         clips: Of people whom nothing was trained on, each with frames.
         two_tier: (F,) weights that AWARE-NET's way learned.
         sizes: Family -> bytes of its members' files.
+        calibration: How everybody is calibrated, as `calibration.choose` takes it.
 
     Returns:
         `weights` of the two tiers by family; `ensembles` as `voting.fit_ensembles` gives them;
@@ -59,7 +61,7 @@ def fit_all(
             "family": max(families, key=accuracies.__getitem__),
             "accuracy": accuracies,
         },
-        "calibrations": _calibrations({**judges, **parts}, clips),
+        "calibrations": _calibrations(calibration, {**judges, **parts}, clips),
     }
 
 
@@ -71,7 +73,9 @@ def _accuracy(scorer: Scorer, clips: Sequence[ScoredClip]) -> float:
     return float((says_fake == [clip.label == 1 for clip in clips]).mean())
 
 
-def _calibrations(judges: Mapping[str, Scorer], clips: Sequence[ScoredClip]) -> dict[str, dict]:
+def _calibrations(
+    method: str, judges: Mapping[str, Scorer], clips: Sequence[ScoredClip]
+) -> dict[str, dict]:
     """A calibration for each scorer, so that their probabilities can be compared.
 
     One that has it the wrong way round, as an untrained member may, keeps its own numbers.
@@ -80,7 +84,7 @@ def _calibrations(judges: Mapping[str, Scorer], clips: Sequence[ScoredClip]) -> 
     found = {}
     for name, scorer in judges.items():
         try:
-            _, scale, offset = choose("platt", clip_log_odds(clips, scorer), labels, who)
+            _, scale, offset = choose(method, clip_log_odds(clips, scorer), labels, who)
         except AwareNetError as error:
             log.warning("ensemble: %s keeps its own numbers: %s", name, error)
             scale, offset = 1.0, 0.0
