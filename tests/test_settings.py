@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from awarenet.errors import SettingsError
-from awarenet.settings import SETTINGS_FILE, TRAINER_SECTIONS, Section, Settings, load_settings
+from awarenet.settings import Section, Settings, load_settings
+from awarenet.settings.loading import SETTINGS_FILE, TRAINER_SECTIONS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -18,7 +19,7 @@ else:
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = [  # who declares sections
-    ROOT / "awarenet/settings.py",
+    ROOT / "awarenet/settings/sections.py",
     *sorted((ROOT / "trainer/settings").glob("*.py")),
 ]
 
@@ -108,10 +109,10 @@ def test_every_key_has_a_comment_and_the_code_has_the_same():
 
 def test_without_a_file_the_repository_s_own_is_read(monkeypatch, tmp_path):
     monkeypatch.setattr(
-        "awarenet.settings.SETTINGS_FILE", write(tmp_path, "[sampling]\nframes = 7")
+        "awarenet.settings.loading.SETTINGS_FILE", write(tmp_path, "[sampling]\nframes = 7")
     )
     assert load_settings().sampling.frames == 7
-    monkeypatch.setattr("awarenet.settings.SETTINGS_FILE", tmp_path / "none.toml")
+    monkeypatch.setattr("awarenet.settings.loading.SETTINGS_FILE", tmp_path / "none.toml")
     assert load_settings() == Settings()
 
 
