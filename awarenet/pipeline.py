@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
 
 from awarenet import report as parts
+from awarenet import stages
 from awarenet.bundle import Bundle, load_bundle
-from awarenet.bundle_report import limits_at, model_of
 from awarenet.errors import MediaError, SettingsError
-from awarenet.evidence import Evidence, Overlay, Progress, StopCheck
-from awarenet.explain import cam_layers
+from awarenet.evidence import Evidence, Overlay, Partial, Progress, StopCheck
+from awarenet.explain import Preview
 from awarenet.faces import FaceFinder, create_face_finder
-from awarenet.quality import Facts, assess
 from awarenet.report import Report
 from awarenet.runtime import Runtime
-from awarenet.scoring import decide_clip
 from awarenet.settings import Settings, load_settings
+from awarenet.summary import nobody, with_verdict, without_verdict
 
-__all__ = ["Analysis", "Detector", "Event", "Overlay", "Progress", "load_detector"]
+__all__ = ["Analysis", "Detector", "Event", "Overlay", "Partial", "Progress", "load_detector"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,18 @@ class Analysis:
 
     report: Report
     overlays: tuple[Overlay, ...] = ()
-    thumbnails: dict[int, np.ndarray] = field(default_factory=dict)  # person: (S, S, 3) uint8 RGB
+    # by person: (T, S, S, 3) uint8 RGB, every face that was judged, in order of time
+    faces: dict[int, np.ndarray] = field(default_factory=dict)
+    previews: dict[int, Preview] = field(default_factory=dict)  # by frame, where maps were drawn
+
+    @property
+    def thumbnails(self) -> dict[int, np.ndarray]:
+        """By person: the face where it is largest, (S, S, 3) uint8 RGB."""
+        best = {
+            person.id: max(range(person.frames_seen), key=lambda n: person.timeline[n].face_px)
+            for person in self.report.people
+        }
+        return {person: self.faces[person][place] for person, place in best.items()}
 
 
 Event = Progress | Analysis
@@ -115,24 +123,28 @@ class Detector:
         Raises:
             Canceled: `should_stop` said so.
         """
-        path = Path(path)
-        evidence = self._evidence(path, should_stop or (lambda: False))
+        evidence = self._evidence(Path(path), should_stop or (lambda: False))
+        chosen = self.settings
         try:
-            yield from evidence.gather()
+            yield from stages.gather(evidence)
             if evidence.tracks:
-                yield from evidence.score()
-                if self.settings.explain.enabled:
-                    yield from evidence.explain()
-                if self.settings.blinks.enabled:
-                    yield from evidence.watch_eyes(self._decides(evidence)[0].id)
+                yield from stages.score(evidence)
+                if chosen.explain.enabled:
+                    yield from stages.explain(evidence)
+                if chosen.blinks.enabled:
+                    yield from stages.watch_eyes(evidence)
         except MediaError as error:
-            yield Analysis(self._without_verdict(path, evidence, error.status, str(error)))
+            yield Analysis(without_verdict(evidence, error.status, str(error)))
             return
         if not evidence.tracks:
-            yield Analysis(self._without_verdict(path, evidence, *self._nobody(path, evidence)))
+            yield Analysis(without_verdict(evidence, *nobody(evidence)))
             return
-        faces = {person: evidence.best(person).crop for person in evidence.tracks}
-        yield Analysis(self._with_verdict(path, evidence), tuple(evidence.overlays), faces)
+        yield Analysis(
+            with_verdict(evidence),
+            tuple(evidence.overlays),
+            {person: evidence.crops(person) for person in evidence.tracks},
+            evidence.previews,
+        )
 
     def examine(
         self,
@@ -159,110 +171,10 @@ class Detector:
 
     def failure(self, path: str | Path, status: parts.Status, message: str) -> Report:
         """Make the report of a file that could not be analyzed, for callers that met a bug."""
-        return self._without_verdict(Path(path), self._evidence(Path(path)), status, message)
+        return without_verdict(self._evidence(Path(path)), status, message)
 
     def _evidence(self, path: Path, should_stop: StopCheck = lambda: False) -> Evidence:
         return Evidence(path, self.bundle, self.runtime, self.finder, self.settings, should_stop)
-
-    def _nobody(self, path: Path, evidence: Evidence) -> tuple[parts.Status, str]:
-        """Say why there is nobody to judge: a status and a sentence."""
-        where = f"{path.name} ({evidence.frames} frames looked at)"
-        if evidence.too_small:
-            least = self.settings.faces.min_face_px
-            return "faces_too_small", (
-                f"the largest face in {where} is {max(evidence.too_small):.0f} px, at least "
-                f"{least} px are needed; look for a larger copy, or lower faces.min_face_px"
-            )
-        return "no_face", (
-            f"no face in {where}; try a part where one is seen well, or lower faces.min_score"
-        )
-
-    def _decides(self, evidence: Evidence) -> tuple[parts.Person, int]:
-        """Say who decides the clip, and how many were seen too briefly for that."""
-        needed = self.settings.faces.min_track_frames if evidence.info.kind == "video" else 1
-        scores = [person.probability for person in evidence.people]
-        seen = [person.frames_seen for person in evidence.people]
-        brief = sum(count < min(needed, max(seen)) for count in seen)
-        return evidence.people[decide_clip(scores, seen, needed)], brief
-
-    def _with_verdict(self, path: Path, evidence: Evidence) -> Report:
-        """Put together a report whose score is the deciding person's."""
-        people, ensemble = evidence.people, self.bundle.ensemble
-        decides, too_brief = self._decides(evidence)
-        score = evidence.scores[decides.id]
-        explanation = None
-        if self.settings.explain.enabled:
-            explanation = parts.Explanation(
-                method=self.settings.explain.method,
-                layers=cam_layers(ensemble),
-                frames=evidence.explained,
-            )
-        facts = Facts(
-            kind=evidence.info.kind,
-            face_px=float(np.median([moment.face_px for moment in decides.timeline])),
-            frames_seen=decides.frames_seen,
-            sharpness=evidence.sharpness(decides.id),
-            people=len(people),
-            people_left_out=evidence.left_out,
-            people_too_brief=too_brief,
-            faces_too_small=len(evidence.too_small),
-            members=ensemble.members_per_family,
-            calibrated=self.bundle.config.calibration is not None,
-            trained_finder=self.finder.name == self.bundle.config.crop.detector,
-        )
-        families = {
-            name: parts.Family(
-                weight=weight,
-                probability=score.families[index],
-                members=score.members[index].tolist(),
-            )
-            for index, (name, weight) in enumerate(ensemble.weights.items())
-        }
-        return self._report(
-            path,
-            evidence,
-            status="ok",
-            verdict=decides.verdict,
-            probability=decides.probability,
-            interval=decides.interval,
-            decided_by=decides.id,
-            people=people,
-            families=families,
-            explanation=explanation,
-            warnings=[parts.Notice(code=c, message=t) for c, t in assess(facts)] + evidence.notices,
-        )
-
-    def _without_verdict(
-        self, path: Path, evidence: Evidence, status: parts.Status, message: str
-    ) -> Report:
-        """Put together a report that says why there is no score, and leaves out what there was."""
-        weights = self.bundle.ensemble.weights
-        return self._report(
-            path,
-            evidence,
-            status=status,
-            families={name: parts.Family(weight=weight) for name, weight in weights.items()},
-            warnings=[parts.Notice(code=status, message=message)],
-        )
-
-    def _report(self, path: Path, evidence: Evidence, **content: object) -> Report:
-        """Add what every report has: the input, the model, the settings, times, versions."""
-        known = {}
-        if evidence.info is not None:
-            known = dataclasses.asdict(evidence.info)
-            del known["frame_count"]
-        return Report(
-            threshold=evidence.threshold,
-            calibrated=self.bundle.config.calibration is not None,
-            input=parts.Input(**known | {"name": path.name, "frames_analyzed": evidence.frames}),
-            limits=limits_at(self.bundle, evidence.threshold),
-            model=model_of(self.bundle),
-            settings=self.settings.model_dump(mode="json", exclude={"app"}),
-            timing_s=parts.Timing(**evidence.spent, total=time.perf_counter() - evidence.started),
-            versions=parts.package_versions(),
-            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            **content,
-        )
 
 
 def load_detector(source: str | Path | None = None, settings: Settings | None = None) -> Detector:

@@ -41,7 +41,7 @@ PART_SIGHTINGS = 3  # that each half must have: a single face may be turned away
 JOINED_AT_MOST = 128  # stretches looked at for joining, the most prominent ones
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sighting:
     """One person in one frame."""
 
@@ -81,8 +81,8 @@ class Tracker:
 
     def add(
         self, frame_index: int, time_s: float, shot: int, image: np.ndarray, faces: Sequence[Face]
-    ) -> None:
-        """Take the faces of the next sampled frame, (H, W, 3) uint8 RGB."""
+    ) -> list[Sighting]:
+        """Take the faces of the next sampled frame, (H, W, 3) uint8 RGB; give those kept."""
         if shot != self._shot:
             self._past += self._live
             self._live, self._shot = [], shot
@@ -100,7 +100,9 @@ class Tracker:
             if claims[row, column] > 0:
                 self._live[column].extend(seen[row])
                 linked.add(row)
+        kept = [sighting for new in seen for sighting in new.sightings]
         self._live += [new for row, new in enumerate(seen) if row not in linked]
+        return kept
 
     def finish(self) -> list[Track]:
         """Give everybody seen, the most prominent first; take the first n to limit their number."""

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from awarenet.scoring import effective_frames, track_score
+from awarenet.resampling import effective_frames
+from awarenet.scoring import track_score
 
 
 def alone(logits: np.ndarray) -> np.ndarray:

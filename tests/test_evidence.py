@@ -77,7 +77,7 @@ def test_leaving_midway_closes_the_file(detector, clips, monkeypatch):
         finally:
             closed.append(True)
 
-    monkeypatch.setattr("awarenet.evidence.sample_frames", sampled)
+    monkeypatch.setattr("awarenet.stages.gathering.sample_frames", sampled)
     running = detector.run(clips / "one.mp4")
     while next(running).stage != "detect":
         pass
@@ -154,7 +154,7 @@ def test_frames_are_let_go_of_as_soon_as_their_faces_are_cut_out(detector, tmp_p
             yield frame
             del frame
 
-    monkeypatch.setattr("awarenet.evidence.sample_frames", sampled)
+    monkeypatch.setattr("awarenet.stages.gathering.sample_frames", sampled)
     tuned = detector.with_settings(sampling={"frames": 30}, explain={"enabled": True, "frames": 1})
     tuned.analyze(one_person(tmp_path / "long.mp4", 40))
     assert len(given) == 30

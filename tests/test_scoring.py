@@ -10,14 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from awarenet.scoring import (
-    Calibration,
-    decide_clip,
-    draw_counts,
-    pool,
-    track_score,
-    verdict,
-)
+from awarenet.odds import pool
+from awarenet.resampling import draw_counts
+from awarenet.scoring import Calibration, decide_clip, track_score, verdict
 
 WEIGHTS = np.array([0.5, 0.3, 0.2])
 

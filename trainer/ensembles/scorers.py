@@ -12,7 +12,7 @@ import numpy as np
 
 from awarenet.combine import Combiner, Forest, Mean, create_combiner
 from awarenet.ensemble import judge
-from awarenet.scoring import pool
+from awarenet.odds import pool
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
 from awarenet.errors import AwareNetError, SettingsError
-from awarenet.scoring import CLIP
+from awarenet.odds import CLIP
 from trainer.evaluation.metrics import BINS, bins_of, measure
 
 FOLDS = 5

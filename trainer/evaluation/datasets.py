@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from awarenet.errors import AwareNetError
-from awarenet.scoring import Calibration, frame_odds
+from awarenet.odds import frame_odds
+from awarenet.scoring import Calibration
 from trainer.ensembles import scorers
 from trainer.ensembles.scorers import Scorer
 from trainer.evaluation.bootstrap import (

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import expit
 
 from awarenet.errors import AwareNetError
-from awarenet.scoring import CLIP
+from awarenet.odds import CLIP
 
 Figure = dict[str, float | int]  # value, low, high, people, count; see `bootstrap`
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from awarenet.errors import AwareNetError
-from awarenet.scoring import vote_odds
+from awarenet.odds import vote_odds
 from trainer.atomic import written_whole
 from trainer.ensembles.scorers import Scorer
 from trainer.evaluation.metrics import log_odds

@@ -1,0 +1,74 @@
+"""Let every network judge every face, and make each person's verdict of that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from awarenet import report as parts
+from awarenet.evidence import Evidence, Progress
+from awarenet.scoring import TrackScore, verdict
+from awarenet.segments import worst_segment
+from awarenet.stages.gathering import batch_size, score_crops
+from awarenet.tracks import Track
+
+
+def score(evidence: Evidence) -> Iterator[Progress]:
+    """Judge the people who were found.
+
+    Raises:
+        MediaError: A network gave no number.
+        Canceled: As asked.
+    """
+    sightings = [each for track in evidence.tracks.values() for each in track.sightings]
+    missing = [each for each in sightings if each not in evidence.logits]
+    done, step = len(sightings) - len(missing), batch_size(evidence)
+    yield Progress("score", done, len(sightings), "Judging faces")
+    for start in range(0, len(missing), step):
+        batch = missing[start : start + step]
+        score_crops(evidence, batch)
+        done += len(batch)
+        yield Progress("score", done, len(sightings), "Judging faces")
+    for track in evidence.tracks.values():
+        logits = np.stack([evidence.logits[each] for each in track.sightings])
+        evidence.scores[track.id] = evidence.judge(logits)
+        evidence.people.append(_person(evidence, track, evidence.scores[track.id]))
+    evidence.people.sort(key=lambda person: (-person.probability, person.id))
+
+
+def _person(evidence: Evidence, track: Track, score: TrackScore) -> parts.Person:
+    """Put one person's score into the report's words."""
+    names = [family.name for family in evidence.bundle.config.families]
+    timeline = [
+        parts.Moment(
+            time_s=max(sighting.time_s, 0.0),
+            frame=sighting.frame,
+            box=sighting.face.box,
+            face_px=sighting.face.side_px,
+            probability=score.frames[place],
+            interval=score.frame_intervals[place] if score.frame_intervals is not None else None,
+            families=dict(zip(names, score.frame_families[place], strict=True)),
+            members=score.frame_members[place].tolist(),
+        )
+        for place, sighting in enumerate(track.sightings)
+    ]
+    worst = worst_segment([moment.time_s for moment in timeline], score.frames)
+    # rounded first, so that the verdict is the one that the report's own numbers give
+    probability, low, high = (round(p, 6) for p in (score.probability, *score.interval))
+    return parts.Person(
+        id=track.id,
+        verdict=verdict(probability, (low, high), evidence.threshold),
+        probability=probability,
+        interval=(low, high),
+        frames_seen=len(timeline),
+        first_s=timeline[0].time_s,
+        last_s=timeline[-1].time_s,
+        families=dict(zip(names, score.families, strict=True)),
+        members=score.members.tolist(),
+        box_of_best=evidence.best(track.id).face.box,
+        timeline=timeline,
+        worst=parts.Segment(start_s=worst[0], end_s=worst[1], probability=worst[2])
+        if worst
+        else None,
+    )

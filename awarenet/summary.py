@@ -1,0 +1,112 @@
+"""From the evidence to the report."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from datetime import datetime, timezone
+
+import numpy as np
+
+from awarenet import report as parts
+from awarenet.bundle_report import limits_at, model_of
+from awarenet.evidence import Evidence
+from awarenet.explain import cam_layers
+from awarenet.quality import Facts, assess, sharpness
+from awarenet.report import Report
+
+
+def with_verdict(evidence: Evidence) -> Report:
+    """Put together a report whose score is the deciding person's."""
+    ensemble = evidence.bundle.ensemble
+    decides, too_brief = evidence.decides()
+    score = evidence.scores[decides.id]
+    explanation = None
+    if evidence.settings.explain.enabled:
+        explanation = parts.Explanation(
+            method=evidence.settings.explain.method,
+            layers=cam_layers(ensemble),
+            frames=evidence.explained,
+        )
+    facts = Facts(
+        kind=evidence.info.kind,
+        face_px=float(np.median([moment.face_px for moment in decides.timeline])),
+        frames_seen=decides.frames_seen,
+        sharpness=float(np.median([sharpness(crop) for crop in evidence.crops(decides.id)])),
+        people=len(evidence.people),
+        people_left_out=evidence.left_out,
+        people_too_brief=too_brief,
+        faces_too_small=len(evidence.too_small),
+        members=ensemble.members_per_family,
+        calibrated=evidence.bundle.config.calibration is not None,
+        trained_finder=evidence.finder.name == evidence.bundle.config.crop.detector,
+    )
+    families = {
+        name: parts.Family(
+            weight=weight,
+            probability=score.families[index],
+            members=score.members[index].tolist(),
+        )
+        for index, (name, weight) in enumerate(ensemble.weights.items())
+    }
+    return _report(
+        evidence,
+        status="ok",
+        verdict=decides.verdict,
+        probability=decides.probability,
+        interval=decides.interval,
+        decided_by=decides.id,
+        people=evidence.people,
+        families=families,
+        stability=evidence.stability,
+        explanation=explanation,
+        warnings=[parts.Notice(code=c, message=t) for c, t in assess(facts)] + evidence.notices,
+    )
+
+
+def without_verdict(evidence: Evidence, status: parts.Status, message: str) -> Report:
+    """Put together a report that says why there is no score, and leaves out what there was."""
+    weights = evidence.bundle.ensemble.weights
+    return _report(
+        evidence,
+        status=status,
+        families={name: parts.Family(weight=weight) for name, weight in weights.items()},
+        warnings=[parts.Notice(code=status, message=message)],
+    )
+
+
+def nobody(evidence: Evidence) -> tuple[parts.Status, str]:
+    """Say why there is nobody to judge: a status and a sentence."""
+    where = f"{evidence.path.name} ({evidence.frames} frames looked at)"
+    if evidence.too_small:
+        least = evidence.settings.faces.min_face_px
+        return "faces_too_small", (
+            f"the largest face in {where} is {max(evidence.too_small):.0f} px, at least "
+            f"{least} px are needed; look for a larger copy, or lower faces.min_face_px"
+        )
+    return "no_face", (
+        f"no face in {where}; try a part where one is seen well, or lower faces.min_score"
+    )
+
+
+def _report(evidence: Evidence, **content: object) -> Report:
+    """Add what every report has: the input, the model, the settings, times, versions."""
+    known = {}
+    if evidence.info is not None:
+        known = dataclasses.asdict(evidence.info)
+        del known["frame_count"]
+    known |= {"name": evidence.path.name, "frames_analyzed": evidence.frames}
+    total = time.perf_counter() - evidence.started
+    return Report(
+        threshold=evidence.threshold,
+        calibrated=evidence.bundle.config.calibration is not None,
+        input=parts.Input(**known, cuts_s=evidence.cuts_s),
+        provenance=evidence.provenance,
+        limits=limits_at(evidence.bundle, evidence.threshold),
+        model=model_of(evidence.bundle),
+        settings=evidence.settings.model_dump(mode="json", exclude={"app"}),
+        timing_s=parts.Timing(**evidence.spent, total=total),
+        versions=parts.package_versions(),
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        **content,
+    )
