@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from trainer.augmentation.codecs import jpeg
+from awarenet.damage import jpeg
 from trainer.augmentation.dfdc import (
     COLOR_AXES,
     INTERPOLATIONS,

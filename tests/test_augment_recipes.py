@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from awarenet.damage import h264
 from awarenet.errors import SettingsError
 from awarenet.faces import crop_face
 from trainer.augmentation import RECIPES, apply_conditions, augment, draw_conditions
 from trainer.augmentation.aware_net import transform
-from trainer.augmentation.codecs import h264
 from trainer.augmentation.cut_outs import cut_out
 from trainer.settings import AugmentSettings
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from awarenet.damage import h264_of_any_size
 from awarenet.errors import SettingsError
 from awarenet.faces import Box, crop_face
 from trainer.augmentation.aware_net import LONGER, draw_transforms, transform
 from trainer.augmentation.camera import degrade, draw_degradation
-from trainer.augmentation.codecs import h264_of_any_size
 from trainer.augmentation.cut_outs import CutOut, cut_out, draw_cut_out
 from trainer.augmentation.dfdc import draw_changes, make_changes
 from trainer.settings.training import AugmentSettings
@@ -68,7 +68,7 @@ class Conditions:
     own: object  # as the recipe drew it
     cut_out: CutOut | None = None
     crf: int | None = None  # of H.264; None: not recompressed
-    moved: tuple[int, int] | None = None  # as in `codecs.h264`
+    moved: tuple[int, int] | None = None  # as in `damage.h264`
 
 
 def get_recipe(name: str) -> Recipe:

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
+from awarenet.damage import h264, jpeg, rescale
 from awarenet.faces import Box, crop_face, square_box
-from trainer.augmentation.codecs import h264, jpeg, rescale
 
 SCENE_MARGIN = 0.3  # of the face's longer side, around it in the scenes made of portraits
 FACE_SHARE = 1 / (1 + 2 * SCENE_MARGIN)  # of their side that the face fills

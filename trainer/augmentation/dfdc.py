@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from awarenet.damage import jpeg
 from awarenet.faces import Box, square_box
-from trainer.augmentation.codecs import jpeg
 
 # Interpolation that shrinks and that enlarges, each pair as likely as the others.
 INTERPOLATIONS = (

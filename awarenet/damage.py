@@ -1,7 +1,13 @@
-"""What files do to a picture: JPEG, H.264 and a change of size between two of them."""
+"""What copies do to a picture: JPEG, H.264, another size, blur, noise.
+
+One place for all of it: the trainer degrades its pictures by these, and `stability` asks what
+becomes of a score after them. Each is a function of the picture alone, (H, W, 3) uint8 RGB to the
+same: the same picture suffers the same, whatever stands beside it.
+"""
 
 from __future__ import annotations
 
+import zlib
 from fractions import Fraction
 
 import av
@@ -53,13 +59,6 @@ def h264(image: np.ndarray, crf: int, moved: tuple[int, int] | None = None) -> n
     return decoded[-1].to_ndarray(format="rgb24")
 
 
-def rescale(image: np.ndarray, percent: int) -> np.ndarray:
-    """Bring a (H, W, 3) uint8 RGB image to `percent` of its size; its sides come out even."""
-    height, width = (max(round(side * percent / 200) * 2, 16) for side in image.shape[:2])
-    method = cv2.INTER_AREA if percent < 100 else cv2.INTER_CUBIC
-    return cv2.resize(image, (width, height), interpolation=method)
-
-
 def h264_of_any_size(
     image: np.ndarray, crf: int, moved: tuple[int, int] | None = None
 ) -> np.ndarray:
@@ -67,3 +66,27 @@ def h264_of_any_size(
     height, width = image.shape[:2]
     even = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
     return h264(even, crf, moved)[:height, :width]
+
+
+def rescale(image: np.ndarray, percent: int) -> np.ndarray:
+    """Bring a (H, W, 3) uint8 RGB image to `percent` of its size; its sides come out even."""
+    height, width = (max(round(side * percent / 200) * 2, 16) for side in image.shape[:2])
+    method = cv2.INTER_AREA if percent < 100 else cv2.INTER_CUBIC
+    return cv2.resize(image, (width, height), interpolation=method)
+
+
+def shrink(image: np.ndarray, percent: int) -> np.ndarray:
+    """Bring to `percent` of its size and back, as a small face is enlarged for the networks."""
+    small = rescale(image, percent)
+    return cv2.resize(small, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def blur(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Blur with a Gaussian of `sigma` px."""
+    return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
+
+
+def add_noise(image: np.ndarray, deviation: float) -> np.ndarray:
+    """Add Gaussian noise of a standard deviation in steps of 0..255, its own to every channel."""
+    rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(image)))
+    return np.clip(np.rint(image + rng.normal(0, deviation, image.shape)), 0, 255).astype(np.uint8)
