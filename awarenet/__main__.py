@@ -2,6 +2,8 @@
 
 python -m awarenet clip.mp4                      a line for people
 python -m awarenet clips/ photo.jpg --json -     a line of JSON an input, nothing else on stdout
+python -m awarenet clip.mp4 --report DIR         documents to keep: HTML, PDF, annotated clip
+python -m awarenet space --to DIR                the folder of a Hugging Face Space
 
 Exit code: 0 every input was analyzed, whatever was found; 1 some could not be read, the others
 were done; 2 the call or the settings are wrong.
@@ -15,19 +17,18 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from awarenet.errors import AwareNetError, SettingsError
 
 if TYPE_CHECKING:  # the real imports take seconds; --help and a mistake in the call do not wait
-    from awarenet.pipeline import Detector, Progress
+    from awarenet.pipeline import Analysis, Detector, Progress
     from awarenet.report import Report
 
 logger = logging.getLogger("awarenet")
 
-ANALYZED = ("ok", "no_face", "faces_too_small")  # a clip without a face is an answer
 WORDS = {
     "fake": "likely manipulated",
     "real": "no manipulation found",
@@ -44,6 +45,9 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; give its exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] == "space":
+        return _write_space(argv[1:])
     args = _parser().parse_args(argv)
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     out = sys.stdout
@@ -56,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             target = None
             if args.json == "-":
                 target = out
-            elif args.json:
+            elif args.json and not args.resume:  # else the journal writes it
                 target = stack.enter_context(Path(args.json).open("w", encoding="utf-8"))
             return _analyze_all(detector, args, target, out)
     except BrokenPipeError:  # whoever read us has seen enough
@@ -80,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="videos, images, folders of them")
     parser.add_argument("--json", metavar="FILE|-", help="write the reports, one a line; -: stdout")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the FILE of --json where it broke off"
+    )
+    parser.add_argument(
+        "--report", metavar="DIR", help="write HTML, PDF, JSON and the annotated clip of each input"
+    )
     parser.add_argument("--model", metavar="SOURCE", help="bundle: a folder or hf-hub:owner/name")
     parser.add_argument("--frames", metavar="N", help="frames looked at in a clip")
     parser.add_argument("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N")
@@ -88,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--blinks", action="store_true", help="add how often the person who decides blinks"
+    )
+    parser.add_argument(
+        "--stability", action="store_true", help="add how far damaged copies change the answer"
     )
     parser.add_argument("--settings", metavar="FILE", help="TOML (default: settings.toml)")
     parser.add_argument(
@@ -104,9 +117,12 @@ def _load(args: argparse.Namespace) -> Detector:
 
     if args.json and Path(args.json).suffix.lower() in VIDEO_SUFFIXES + IMAGE_SUFFIXES:
         raise SettingsError(f"--json {args.json} would write over a clip; give a FILE.jsonl, or -")
+    if args.resume and args.json in (None, "-"):
+        raise SettingsError("--resume goes on with a file; give --json FILE.jsonl")
     typed = {
         # a heat map costs more than a verdict, and only its figures fit into JSON
-        "explain.enabled": "true" if args.explain else "false",
+        "explain.enabled": "true" if args.explain or args.report else "false",
+        "stability.enabled": "true" if args.stability else None,
         "blinks.enabled": "true" if args.blinks else None,
         "model.source": args.model and json.dumps(args.model),  # quoted: it may look like a number
         "sampling.frames": args.frames,
@@ -123,9 +139,22 @@ def _analyze_all(
     detector: Detector, args: argparse.Namespace, target: TextIO | None, out: TextIO
 ) -> int:
     """Analyze the inputs in their order; give the exit code."""
+    from awarenet.batch import run_batch
+    from awarenet.journal import ANALYZED
+
     failed = 0
-    for path in _inputs(args.paths):
-        report = _analyze(detector, path, quiet=args.quiet)
+    show = None if args.quiet or not sys.stderr.isatty() else _progress
+    rows = run_batch(
+        detector,
+        args.paths,
+        args.json if args.resume else None,
+        on_progress=show,
+        on_analysis=_document_writer(detector, args.report) if args.report else None,
+    )
+    for row in rows:
+        path, report = Path(row.path), row.report
+        if show is not None:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
         if target is not None:
             print(report.to_json(), file=target, flush=True)
         if target is not out:
@@ -136,42 +165,42 @@ def _analyze_all(
     return 1 if failed else 0
 
 
-def _analyze(detector: Detector, path: Path, *, quiet: bool) -> Report:
-    """Analyze one input; a bug in us becomes its report, so that the others are still done."""
-    show = None if quiet or not sys.stderr.isatty() else lambda event: _progress(path, event)
+def _document_writer(detector: Detector, folder: str) -> Callable[[Path, Analysis], None]:
+    """Give what writes the documents of an input."""
+    from awarenet import documents
+
+    def write(path: Path, analysis: Analysis) -> None:
+        if analysis.report.input.kind is None:
+            return  # it could not be read: there is nothing to document
+        documents.write(analysis, path, folder, limits=detector.settings.limits)
+
+    return write
+
+
+def _write_space(argv: Sequence[str]) -> int:
+    """Write the folder of a Hugging Face Space; give the exit code."""
+    from awarenet.settings import load_settings
+
+    parser = _Parser(
+        "python -m awarenet space",
+        description="Write a folder that is a Hugging Face Space once it is uploaded.",
+    )
+    parser.add_argument("--to", metavar="DIR", required=True, help="made where it is missing")
+    parser.add_argument("--model", metavar="SOURCE", help="bundle: a folder or hf-hub:owner/name")
+    parser.add_argument("--settings", metavar="FILE", help="TOML (default: settings.toml)")
+    args = parser.parse_args(argv)
     try:
-        if path.is_dir():  # only one that holds nothing is left as a folder
-            words = f"{path.name or path} is a folder without videos or images"
-            return detector.failure(path, "unsupported", words)
-        return detector.analyze(path, on_progress=show)
-    except AwareNetError as error:
-        return detector.failure(path, "error", str(error))
-    except Exception as error:
-        logger.exception("cannot analyze %s", _shown(path))
-        words = f"a fault in awarenet, not in the file: {type(error).__name__}; see the log"
-        return detector.failure(path, "error", words)
-    finally:
-        if show is not None:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        typed = [f"model.source={json.dumps(args.model)}"] if args.model else []
+        settings = load_settings(args.settings, typed)
+        from awarenet.space import write_space
 
-
-def _inputs(paths: Sequence[str]) -> Iterator[Path]:
-    """Give the inputs in their order; a folder gives the media under it, sorted, or itself."""
-    from awarenet.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-
-    known = VIDEO_SUFFIXES + IMAGE_SUFFIXES
-    for path in map(Path, paths):
-        if not path.is_dir():
-            yield path
-            continue
-        inside = [
-            file
-            for file in path.rglob("*")
-            if file.suffix.lower() in known
-            and file.is_file()
-            and not any(part.startswith(".") for part in file.relative_to(path).parts)
-        ]
-        yield from sorted(inside) or [path]
+        written = write_space(args.to, settings)
+    except (AwareNetError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{len(written)} files in {args.to}; upload it with: hf upload OWNER/NAME {args.to} . "
+          "--repo-type space")  # fmt: skip
+    return 0
 
 
 def _line(path: Path, report: Report) -> str:

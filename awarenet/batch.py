@@ -1,0 +1,201 @@
+"""Many files, one after the other: a row each, and nothing that one does ends the others.
+
+A journal is the JSON Lines that `--json FILE` writes: a whole report a line, one line an input. A
+run that broke off goes on from it: an input whose name and SHA-256 stand in it with an answer is
+not analyzed again. Failures are tried again, so a limit may be raised in between.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from awarenet.errors import AwareNetError, Canceled
+from awarenet.hashing import hash_file
+from awarenet.journal import Journal
+from awarenet.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from awarenet.pipeline import Analysis, Detector, Progress
+from awarenet.report import Report
+
+logger = logging.getLogger(__name__)
+
+# what a spreadsheet takes for the start of a formula, in wide letters too, and what hides one;
+# https://owasp.org/www-community/attacks/CSV_Injection
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was found of one input."""
+
+    name: str
+    path: str
+    sha256: str | None
+    status: str
+    verdict: str | None
+    probability: float | None
+    low: float | None
+    high: float | None
+    threshold: float
+    people: int
+    seconds: float  # that the analysis took
+    message: str  # the warnings, or why there is no verdict
+    resumed: bool  # from the journal of an earlier run
+    report: Report
+
+    @classmethod
+    def of(cls, path: Path, report: Report, *, resumed: bool = False) -> Row:
+        """Sum a report up."""
+        low, high = report.interval or (None, None)
+        return cls(
+            name=report.input.name,
+            path=str(path),
+            sha256=report.input.sha256,
+            status=report.status,
+            verdict=report.verdict,
+            probability=report.probability,
+            low=low,
+            high=high,
+            threshold=report.threshold,
+            people=len(report.people),
+            seconds=report.timing_s.total,
+            message="; ".join(notice.message for notice in report.warnings),
+            resumed=resumed,
+            report=report,
+        )
+
+
+COLUMNS = tuple(field.name for field in fields(Row) if field.name != "report")
+
+
+def run_batch(
+    detector: Detector,
+    paths: Iterable[str | Path],
+    journal: str | Path | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    on_progress: Callable[[Path, Progress], None] | None = None,
+    on_analysis: Callable[[Path, Analysis], None] | None = None,
+) -> Iterator[Row]:
+    """Analyze files in their order.
+
+    Args:
+        detector: As loaded; its settings hold for all of them.
+        paths: Videos, images, folders of them.
+        journal: JSON Lines to write, and to go on from where it is there already. When all is
+            done its lines stand in the order of the inputs.
+        should_stop: Asked between frames and batches.
+        on_progress: Called with the input and how far it has come.
+        on_analysis: Called with the input and all that was found, of those analyzed now.
+
+    Yields:
+        A row an input. What is wrong with a file, or with us, is its status and its message.
+
+    Raises:
+        Canceled: `should_stop` said so; the journal holds what was done until then.
+        SettingsError: The journal is of another model, other settings, or no journal at all.
+        OSError: The journal cannot be written.
+    """
+    files = list(find_inputs(paths))
+    if journal is None:
+        for path in files:
+            yield Row.of(path, _analyze(detector, path, should_stop, on_progress, on_analysis))
+        return
+    # what a report of now would say of model, settings and versions
+    now = detector.failure(Path("now"), "error", "")
+    with Journal(Path(journal), now) as done:
+        for path in files:
+            if should_stop is not None and should_stop():
+                raise Canceled(f"stopped before {path.name}, as asked")
+            sha256 = _sha256(path)
+            report = done.take(path.name, sha256)
+            resumed = report is not None
+            if not resumed:
+                report = _analyze(detector, path, should_stop, on_progress, on_analysis)
+                done.add(report)
+            yield Row.of(path, report, resumed=resumed)
+        done.sort()
+
+
+def find_inputs(paths: Iterable[str | Path]) -> Iterator[Path]:
+    """Give the inputs in their order; a folder gives the media under it, sorted, or itself."""
+    known = VIDEO_SUFFIXES + IMAGE_SUFFIXES
+    for path in map(Path, paths):
+        if not path.is_dir():
+            yield path
+            continue
+        inside = [
+            file
+            for file in path.rglob("*")
+            if file.suffix.lower() in known
+            and file.is_file()
+            and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        ]
+        yield from sorted(inside) or [path]
+
+
+def to_csv(rows: Iterable[Row]) -> str:
+    """Write rows as CSV with a header; no cell of it is a formula to a spreadsheet.
+
+    Give a file of it the encoding utf-8-sig: without its mark Excel takes UTF-8 for something else.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow([_cell(getattr(row, column)) for column in COLUMNS])
+    return text.getvalue()
+
+
+def tally(rows: Iterable[Row]) -> dict[str, int]:
+    """Count inputs by verdict and, where there is none, by status; these sum to `inputs`."""
+    found = Counter(row.verdict or row.status for row in rows)
+    verdicts = {verdict: found.pop(verdict, 0) for verdict in ("fake", "real", "inconclusive")}
+    counts = {**verdicts, **dict(sorted(found.items()))}
+    return {"inputs": sum(counts.values()), **counts}
+
+
+def _analyze(
+    detector: Detector,
+    path: Path,
+    should_stop: Callable[[], bool] | None,
+    on_progress: Callable[[Path, Progress], None] | None,
+    on_analysis: Callable[[Path, Analysis], None] | None,
+) -> Report:
+    """Analyze one input; a bug in us becomes its report, so that the others are still done."""
+    show = None if on_progress is None else lambda event: on_progress(path, event)
+    try:
+        if path.is_dir():  # only one that holds nothing is left as a folder
+            words = f"{path.name or path} is a folder without videos or images"
+            return detector.failure(path, "unsupported", words)
+        analysis = detector.examine(path, on_progress=show, should_stop=should_stop)
+        if on_analysis is not None:
+            on_analysis(path, analysis)
+        return analysis.report
+    except Canceled:
+        raise
+    except AwareNetError as error:
+        return detector.failure(path, "error", str(error))
+    except Exception as error:
+        logger.exception("cannot analyze %s", ascii(str(path)))
+        words = f"a fault in awarenet, not in the file: {type(error).__name__}; see the log"
+        return detector.failure(path, "error", words)
+
+
+def _sha256(path: Path) -> str | None:
+    """Hash a file; None where it cannot be read, which its report will say better."""
+    try:
+        return hash_file(path) if path.is_file() else None
+    except OSError:
+        return None
+
+
+def _cell(value: object) -> object:
+    """Give a cell that a spreadsheet shows and does not work out."""
+    if isinstance(value, str) and value.lstrip(" ").startswith(_STARTS_A_FORMULA):
+        return "'" + value
+    return value
