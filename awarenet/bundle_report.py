@@ -29,3 +29,18 @@ def limits_at(bundle: Bundle, threshold: float) -> list[str]:
     thresholds = bundle.config.thresholds
     rates = [tuple(dict(row).values()) for row in thresholds.table]
     return limits_of(bundle.config.trained_on.text, thresholds.fitted_on, rates, threshold)
+
+
+def error_rates_at(bundle: Bundle, threshold: float) -> parts.ErrorRates | None:
+    """Give the error rates at a threshold: those of the nearest measured one below it."""
+    thresholds = bundle.config.thresholds
+    below = [row for row in thresholds.table if row.threshold <= threshold]
+    if not below:
+        return None
+    row = max(below, key=lambda row: row.threshold)
+    return parts.ErrorRates(
+        threshold=row.threshold,
+        false_alarm_rate=row.false_alarm_rate,
+        detection_rate=row.detection_rate,
+        measured_on=thresholds.fitted_on,
+    )

@@ -72,6 +72,7 @@ class Evidence:
     should_stop: StopCheck = lambda: False
 
     info: MediaInfo | None = None  # None until the file could be read
+    quantization: float | None = None  # see `quantization.read_quantization`
     provenance: parts.Provenance | None = None
     frames: int = 0  # looked at
     cuts_s: list[float] = field(default_factory=list)  # when each shot but the first was first seen
@@ -79,6 +80,7 @@ class Evidence:
     tracks: dict[int, Track] = field(default_factory=dict)  # those judged, most prominent first
     left_out: int = 0  # people found beyond those
     logits: dict[Sighting, np.ndarray] = field(default_factory=dict)  # (F, K) float32 each
+    distances: dict[Sighting, float] = field(default_factory=dict)  # from the training data
     scores: dict[int, TrackScore] = field(default_factory=dict)
     people: list[parts.Person] = field(default_factory=list)  # most suspicious first
     stability: parts.Stability | None = None

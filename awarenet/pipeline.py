@@ -23,7 +23,16 @@ from awarenet.runtime import Runtime
 from awarenet.settings import Settings, load_settings
 from awarenet.summary import nobody, with_verdict, without_verdict
 
-__all__ = ["Analysis", "Detector", "Event", "Overlay", "Partial", "Progress", "load_detector"]
+__all__ = [
+    "Analysis",
+    "Detector",
+    "Event",
+    "Interim",
+    "Overlay",
+    "Partial",
+    "Progress",
+    "load_detector",
+]
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,14 @@ class Analysis:
         return {person: self.faces[person][place] for person, place in best.items()}
 
 
-Event = Progress | Analysis
+@dataclass(frozen=True)
+class Interim:
+    """The verdict, before the checks that take longer; more is to come."""
+
+    analysis: Analysis
+
+
+Event = Progress | Interim | Analysis
 
 
 class Detector:
@@ -118,7 +134,8 @@ class Detector:
             should_stop: Asked between frames and batches.
 
         Yields:
-            `Progress`, and last of all one `Analysis`.
+            `Progress`; an `Interim` once there is a verdict, if more was asked for; and last of
+            all one `Analysis`.
 
         Raises:
             Canceled: `should_stop` said so.
@@ -129,6 +146,10 @@ class Detector:
             yield from stages.gather(evidence)
             if evidence.tracks:
                 yield from stages.score(evidence)
+                if chosen.explain.enabled or chosen.stability.enabled or chosen.blinks.enabled:
+                    yield Interim(self._analysis(evidence))
+                if chosen.stability.enabled:
+                    yield from stages.damage(evidence)
                 if chosen.explain.enabled:
                     yield from stages.explain(evidence)
                 if chosen.blinks.enabled:
@@ -139,12 +160,7 @@ class Detector:
         if not evidence.tracks:
             yield Analysis(without_verdict(evidence, *nobody(evidence)))
             return
-        yield Analysis(
-            with_verdict(evidence),
-            tuple(evidence.overlays),
-            {person: evidence.crops(person) for person in evidence.tracks},
-            evidence.previews,
-        )
+        yield self._analysis(evidence)
 
     def examine(
         self,
@@ -156,7 +172,7 @@ class Detector:
         for event in self.run(path, should_stop):
             if isinstance(event, Analysis):
                 return event
-            if on_progress is not None:
+            if on_progress is not None and isinstance(event, Progress):
                 on_progress(event)
         raise AssertionError("run ended without an analysis")
 
@@ -172,6 +188,14 @@ class Detector:
     def failure(self, path: str | Path, status: parts.Status, message: str) -> Report:
         """Make the report of a file that could not be analyzed, for callers that met a bug."""
         return without_verdict(self._evidence(Path(path)), status, message)
+
+    def _analysis(self, evidence: Evidence) -> Analysis:
+        return Analysis(
+            with_verdict(evidence),
+            tuple(evidence.overlays),
+            {person: evidence.crops(person) for person in evidence.tracks},
+            dict(evidence.previews),
+        )
 
     def _evidence(self, path: Path, should_stop: StopCheck = lambda: False) -> Evidence:
         return Evidence(path, self.bundle, self.runtime, self.finder, self.settings, should_stop)

@@ -27,6 +27,11 @@ def own_folder(configured: str = "") -> None:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
+def folder(name: str) -> Path:
+    """Give a folder in ours, for `name`; it is made when something is put into it."""
+    return Path(os.environ[FOLDER]) / name
+
+
 def sweep_strays() -> None:
     """Remove the empty files that gr.File leaves beside every upload it reads (Gradio 6.31)."""
     for path in Path(os.environ[FOLDER]).glob("tmp*"):

@@ -9,11 +9,14 @@ from datetime import datetime, timezone
 import numpy as np
 
 from awarenet import report as parts
-from awarenet.bundle_report import limits_at, model_of
+from awarenet.bundle_report import error_rates_at, limits_at, model_of
 from awarenet.evidence import Evidence
 from awarenet.explain import cam_layers
-from awarenet.quality import Facts, assess, sharpness
+from awarenet.other_votes import other_votes
+from awarenet.quality import Facts, assess
 from awarenet.report import Report
+from awarenet.stability import DAMAGES
+from awarenet.stages.judging import measure_faces
 
 
 def with_verdict(evidence: Evidence) -> Report:
@@ -28,11 +31,12 @@ def with_verdict(evidence: Evidence) -> Report:
             layers=cam_layers(ensemble),
             frames=evidence.explained,
         )
+    known = decides.competence
+    flips = evidence.stability.flips_under if evidence.stability else []
     facts = Facts(
         kind=evidence.info.kind,
-        face_px=float(np.median([moment.face_px for moment in decides.timeline])),
+        faces=measure_faces(evidence, evidence.tracks[decides.id]),
         frames_seen=decides.frames_seen,
-        sharpness=float(np.median([sharpness(crop) for crop in evidence.crops(decides.id)])),
         people=len(evidence.people),
         people_left_out=evidence.left_out,
         people_too_brief=too_brief,
@@ -40,7 +44,25 @@ def with_verdict(evidence: Evidence) -> Report:
         members=ensemble.members_per_family,
         calibrated=evidence.bundle.config.calibration is not None,
         trained_finder=evidence.finder.name == evidence.bundle.config.crop.detector,
+        quantization=evidence.quantization,
+        distance=known.distance if known else 0.0,
+        distance_limit=known.limit if known else None,
+        flips_under={name: DAMAGES[name].words for name in flips},
     )
+    chosen = evidence.settings.verdict
+    logits = [evidence.logits[each] for each in evidence.tracks[decides.id].sightings]
+    votes = other_votes(
+        evidence.bundle,
+        np.stack(logits),
+        evidence.threshold,
+        confidence=chosen.confidence,
+        resamples=chosen.resamples,
+        seed=chosen.seed,
+    )
+    notices = [
+        parts.Notice(code=each.code, message=each.message, values=each.values)
+        for each in assess(facts)
+    ]
     families = {
         name: parts.Family(
             weight=weight,
@@ -58,9 +80,10 @@ def with_verdict(evidence: Evidence) -> Report:
         decided_by=decides.id,
         people=evidence.people,
         families=families,
+        other_votes=votes,
         stability=evidence.stability,
         explanation=explanation,
-        warnings=[parts.Notice(code=c, message=t) for c, t in assess(facts)] + evidence.notices,
+        warnings=notices + evidence.notices,
     )
 
 
@@ -99,8 +122,9 @@ def _report(evidence: Evidence, **content: object) -> Report:
     total = time.perf_counter() - evidence.started
     return Report(
         threshold=evidence.threshold,
+        error_rates=error_rates_at(evidence.bundle, evidence.threshold),
         calibrated=evidence.bundle.config.calibration is not None,
-        input=parts.Input(**known, cuts_s=evidence.cuts_s),
+        input=parts.Input(**known, quantization=evidence.quantization, cuts_s=evidence.cuts_s),
         provenance=evidence.provenance,
         limits=limits_at(evidence.bundle, evidence.threshold),
         model=model_of(evidence.bundle),

@@ -1,21 +1,15 @@
-"""The answer on the page, as HTML: words, icon, figures, warnings; no web framework.
+"""Pieces of HTML that the page is built of, and the words of a verdict; no web framework.
 
-A verdict is always words, icon and color together, and a report without a verdict never shows a
-number. Everything that comes from a file, a bundle or an error is escaped here. The classes are
-styled by `assets/page.css`.
+A verdict is always words, icon and color together. Everything that comes from a file, a bundle or
+an error is escaped where it is put in. The classes are styled by `assets/page.css`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from html import escape
-from pathlib import PurePath
-from urllib.parse import quote
 
-from awarenet.quality import LIMITS
-from awarenet.report import Report
-
-PLAYS_IN_BROWSERS = {".mp4", ".m4v", ".mov", ".webm"}
-SHOWS_IN_BROWSERS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
+from awarenet.words import ENGLISH, Words
 
 VERDICTS = {
     "fake": "Likely manipulated",
@@ -66,98 +60,6 @@ def clock(seconds: float) -> str:
     return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
-def verdict_card(report: Report) -> str:
-    """Build the answer: words, icon, color, then the figures, then what weakens them."""
-    if report.status != "ok":
-        what, advice = NO_ANSWER[report.status]
-        body = _head("none", f"No answer: {what}", advice)
-        return _card("none", body + _warnings(report) + _about_input(report))
-    body = _head(report.verdict, VERDICTS[report.verdict], _explained(report)) + _scale(report)
-    low, high = report.interval
-    share = report.settings.get("verdict", {}).get("confidence")
-    facts = (
-        ("Probability" if report.calibrated else "Score (not calibrated)", report.probability),
-        (f"{share:.0%} interval" if share else "Interval", f"{percent(low)} to {percent(high)}"),
-        ("Threshold", report.threshold),
-    )
-    body += '<dl class="aw-facts">' + "".join(
-        f"<div><dt>{escape(name)}</dt>"
-        f"<dd>{escape(value if isinstance(value, str) else percent(value))}</dd></div>"
-        for name, value in facts
-    )
-    return _card(report.verdict, body + "</dl>" + _warnings(report) + _about_input(report))
-
-
-def working_card(name: str) -> str:
-    """Build what stands in the place of the answer while there is none yet."""
-    return _card("working", f"<h3>Analyzing</h3><p class='aw-caption'>{escape(name)}</p>")
-
-
-def stopped_card() -> str:
-    """Build what stands in the place of the answer after Stop."""
-    return _card("", "<h3>Stopped</h3><p class='aw-caption'>There is no answer.</p>")
-
-
-def failed_card(message: str) -> str:
-    """Build what stands in the place of the answer where there is not even a report."""
-    return _card("none", _head("none", "No answer", message))
-
-
-def heading() -> str:
-    """Build the title and the one sentence under it."""
-    return (
-        '<header class="aw-title"><h1>AWARE-NET</h1><p>Is a face in this clip manipulated, how '
-        "sure are the networks of it, and where did they look? The answer is an opinion with a "
-        "margin, not a proof.</p></header>"
-    )
-
-
-def privacy(kept_s: int) -> str:
-    """Say what happens to an upload."""
-    return (
-        '<p class="aw-caption">Files stay on the machine that serves this page and are deleted '
-        f"within {kept_s // 60} minutes. Nothing is sent anywhere else.</p>"
-    )
-
-
-def welcome_card() -> str:
-    """Build what stands in the place of the answer before there is one."""
-    steps = (
-        "Every person in the clip is found and followed.",
-        "Each face is judged by several networks of different kinds.",
-        "You see how far they agree, when and where they found something, and what they "
-        "cannot tell.",
-    )
-    items = "".join(f"<li>{escape(step)}</li>" for step in steps)
-    return _card("", f"<h3>The answer appears here</h3><ol class='aw-steps'>{items}</ol>")
-
-
-def note(report: Report | None = None) -> str:
-    """Build the list of what the answer cannot tell; the report's own limits where there are."""
-    limits = report.limits if report and report.limits else LIMITS
-    items = "".join(f"<li>{escape(text)}</li>" for text in limits)
-    return f"<section class='aw-note'><h3>What this cannot tell</h3><ul>{items}</ul></section>"
-
-
-def preview(path: str | None) -> str:
-    """Show an upload by its own bytes, played by the browser: nothing is converted here."""
-    if not path:
-        return ""
-    name, suffix = PurePath(path).name, PurePath(path).suffix.lower()
-    source = escape("gradio_api/file=" + quote(str(path)))
-    if suffix in PLAYS_IN_BROWSERS:
-        inner = f'<video src="{source}" controls muted playsinline preload="metadata"></video>'
-    elif suffix in SHOWS_IN_BROWSERS:
-        inner = f'<img src="{source}" alt="{escape(name)}">'
-    else:
-        inner = f"<p>No preview of {escape(name)} in a browser; it is analyzed all the same.</p>"
-    return f'<div class="aw-preview">{inner}</div>'
-
-
-def _card(tone: str, body: str) -> str:
-    return f'<article class="aw-card aw-{tone or "plain"}" role="status">{body}</article>'
-
-
 def icon(tone: str) -> str:
     """Draw the icon of a verdict, or of there being none ("none"), in the text's color."""
     return (
@@ -166,67 +68,63 @@ def icon(tone: str) -> str:
     )
 
 
-def _head(tone: str, title: str, text: str) -> str:
+def chip(verdict: str, say: Words = ENGLISH) -> str:
+    """Build a verdict in one line: icon, words, color."""
+    words = escape(say(VERDICTS[verdict]))
+    return f'<span class="aw-chip aw-{verdict}">{icon(verdict)}{words}</span>'
+
+
+def card(tone: str, body: str) -> str:
+    """Frame the answer, in the color of a verdict or in none."""
+    return f'<article class="aw-card aw-{tone or "plain"}" role="status">{body}</article>'
+
+
+def head(tone: str, title: str, text: str) -> str:
+    """Build a heading with its icon and a sentence."""
     return (
         f'<header class="aw-head"><span class="aw-icon">{icon(tone)}</span><div>'
         f"<h2>{escape(title)}</h2><p>{escape(text)}</p></div></header>"
     )
 
 
-def _explained(report: Report) -> str:
-    """Say in one or two sentences what the verdict rests on."""
-    who = "this face"
-    if len(report.people) > 1:
-        who = f"person {report.decided_by}, the most suspicious of {len(report.people)} people"
-    if report.verdict == "inconclusive":
-        return f"The networks cannot tell for {who}: the interval reaches across the threshold."
-    if report.verdict == "fake":
-        found, mind = "found traces", "Look closer before you rely on it."
-    else:
-        found, mind = "found no trace", "This does not prove the clip genuine."
-    return f"The networks {found} of manipulation in {who}. {mind}"
+def caption(text: str) -> str:
+    """Build a quiet line that says how to read what stands above it."""
+    return f'<p class="aw-caption">{escape(text)}</p>'
 
 
-def _scale(report: Report) -> str:
-    """Draw probability, interval and threshold on one rail from 0 to 100%."""
-    low, high = report.interval
-    label = (
-        f"Probability of manipulation {percent(report.probability)}, interval {percent(low)} to "
-        f"{percent(high)}, threshold {percent(report.threshold)}"
-    )
-    at = report.threshold * 100
-    return (
-        f'<div class="aw-scale" role="img" aria-label="{escape(label)}"><div class="aw-rail">'
-        f'<i class="aw-band" style="left:{low:.2%};width:{high - low:.2%}"></i>'
-        f'<i class="aw-mark" style="left:{at:.2f}%"></i>'
-        f'<span class="aw-mark-label" style="left:{at:.2f}%;transform:translateX(-{at:.0f}%)">'
-        f"threshold {percent(report.threshold)}</span>"
-        f'<i class="aw-point" style="left:{report.probability:.2%}"></i></div>'
-        '<div class="aw-ends"><span>0% · genuine</span><span>100% · manipulated</span></div></div>'
-    )
+def bar(value: float, marks: Sequence[float] = ()) -> str:
+    """Draw a value 0..1 as a bar with marks on it; the figure stands beside it in words."""
+    ticks = "".join(f'<b style="left:{mark:.2%}"></b>' for mark in marks)
+    return f'<div class="aw-bar" aria-hidden="true"><i style="width:{value:.2%}"></i>{ticks}</div>'
 
 
-def _warnings(report: Report) -> str:
-    items = "".join(f"<li>{escape(_sentence(w.message))}</li>" for w in report.warnings)
-    return f'<ul class="aw-warnings">{items}</ul>' if items else ""
+def listed(texts: Iterable[str], kind: str) -> str:
+    """Build a list of sentences; empty where there are none."""
+    items = "".join(f"<li>{escape(sentence(text))}</li>" for text in texts)
+    return f'<ul class="{kind}">{items}</ul>' if items else ""
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
+    """Build a table whose cells fold under each other on a phone.
+
+    Args:
+        columns: Their names, as text.
+        rows: Cells, as HTML; the first of each row names it.
+        kind: A class beside `aw-table`.
+    """
+    titles = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    body = ""
+    for first, *others in rows:
+        cells = "".join(
+            f'<td data-label="{escape(name)}">{cell}</td>'
+            for name, cell in zip(columns[1:], others, strict=True)
+        )
+        body += f'<tr><th scope="row">{first}</th>{cells}</tr>'
+    style = f"aw-table {kind}".strip()
+    return f'<table class="{style}"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def _about_input(report: Report) -> str:
-    """Name what was judged, so that an answer is never read for another file."""
-    source, model = report.input, report.model
-    parts = [source.name]
-    if source.width and source.height:
-        parts.append(f"{source.width} × {source.height} px")
-    if source.kind == "video" and source.duration_s is not None:
-        parts.append(f"{source.duration_s:.1f} s long")
-    if source.frames_analyzed:
-        parts.append(f"{source.frames_analyzed} frame{'s'[: source.frames_analyzed > 1]} analyzed")
-    parts += [
-        f"model {model.name}, {model.members} networks",
-        f"took {report.timing_s.total:.1f} s",
-    ]
-    return f'<p class="aw-meta">{escape(" · ".join(parts))}</p>'
+def sentence(text: str) -> str:
+    """Begin with a capital and end with a stop."""
+    stopped = text.endswith((".", "!", "?", "。"))
+    return text[:1].upper() + text[1:] + ("" if stopped else ".")

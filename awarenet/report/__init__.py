@@ -27,6 +27,7 @@ from awarenet.report.people import (
     Segment,
 )
 from awarenet.report.report import (
+    ErrorRates,
     Family,
     Input,
     Model,
@@ -46,6 +47,7 @@ __all__ = [
     "Credentials",
     "DamagedScore",
     "Deletion",
+    "ErrorRates",
     "ExplainedFrame",
     "Explanation",
     "EyeMoment",

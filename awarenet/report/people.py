@@ -73,7 +73,6 @@ class Quality(Part):
     light: Probability = Field(description="mean luma of the face, 0 black to 1 white")
     contrast: Probability = Field(description="standard deviation of that luma")
     turned_deg: Number = Field(ge=0, description="how far the head is turned to a side")
-    blockiness: Number = Field(ge=0, description="edges on a grid of 8 px over those beside it")
 
 
 class Competence(Part):

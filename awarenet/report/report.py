@@ -18,6 +18,7 @@ from awarenet.report.people import Person
 from awarenet.report.values import (
     FreeJson,
     Interval,
+    Number,
     Part,
     Probability,
     Seconds,
@@ -49,6 +50,10 @@ class Input(Part):
     width: int | None = Field(None, description="px, upright")
     height: int | None = Field(None, description="px, upright")
     codec: str | None = None
+    quantization: Number | None = Field(
+        None,
+        description="step of the last compression as the file states it, of 255; null: not known",
+    )
     rotation_deg: int | None = Field(None, description="already applied to width, height, boxes")
     frames_analyzed: int = Field(0, ge=0)
     cuts_s: list[Seconds] = Field([], description="first sampled frame of each shot but the first")
@@ -60,6 +65,15 @@ class Family(Part):
     weight: Weight
     probability: Probability | None = None
     members: list[Probability] = []
+
+
+class ErrorRates(Part):
+    """How often a threshold is wrong, as measured when the bundle was made."""
+
+    threshold: Probability = Field(description="the measured one that is nearest below")
+    false_alarm_rate: Probability = Field(description="share of genuine examples called fake")
+    detection_rate: Probability = Field(description="share of manipulated examples called fake")
+    measured_on: Text
 
 
 class Model(Part):
@@ -111,6 +125,7 @@ class Report(Part):
     probability: Probability | None = None
     interval: Interval | None = None
     threshold: Probability
+    error_rates: ErrorRates | None = Field(None, description="at this threshold")
     calibrated: bool
     input: Input
     decided_by: int | None = Field(None, description="id of the person whose score this is")

@@ -105,6 +105,8 @@ class ProvenanceSettings(Section):
 
     # true or false; reads metadata, and Content Credentials where c2pa-python is installed
     enabled: bool = True
+    # PEM file of the signers whose credentials count as trusted; empty: none do
+    trust_list: str = ""
 
 
 class BlinkSettings(Section):
@@ -161,6 +163,8 @@ class AppSettings(Section):
     max_queue: int = Field(8, ge=1, le=1000)
     # kb, mb or gb a file, refused while it uploads; limits.max_bytes holds as well
     max_upload: str = Field("500mb", pattern=r"^\d+(kb|mb|gb)$")
+    # bytes of answers kept for an hour, so that the same file is answered at once
+    kept_bytes: int = Field(1_000_000_000, ge=0)
     # folder for uploads and results, emptied by age; empty: the system's own
     temp_dir: str = ""
 

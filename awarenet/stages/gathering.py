@@ -12,9 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from awarenet.errors import MediaError
+from awarenet.errors import MediaError, SettingsError
 from awarenet.evidence import Evidence, Partial, Progress
 from awarenet.explain import Preview
+from awarenet.provenance import read as read_provenance
+from awarenet.quantization import read_quantization
+from awarenet.settings import ProvenanceSettings
 from awarenet.tracks import Sighting, Tracker
 from awarenet.video import Frame, probe, sample_frames
 
@@ -34,6 +37,12 @@ def gather(evidence: Evidence) -> Iterator[Progress]:
     yield Progress("decode", 0, 1, "Opening the file")
     with evidence.clock("decode"), _readable(evidence.path):
         evidence.info = probe(evidence.path, limits)
+        evidence.quantization = read_quantization(evidence.path, limits, evidence.should_stop)
+    if chosen.provenance.enabled:
+        with evidence.clock("decode"):
+            evidence.provenance = read_provenance(
+                evidence.path, evidence.info, _trusted(chosen.provenance), evidence.should_stop
+            )
     total = max(min(count, evidence.info.frame_count), 1)
     tracker = Tracker(margin=crop.margin, side=crop.side)
     first = _FirstOpinion(evidence)
@@ -70,8 +79,14 @@ def score_crops(evidence: Evidence, sightings: list[Sighting]) -> None:
     """Let every network judge some faces."""
     with evidence.clock("score"):
         crops = np.stack([each.crop for each in sightings])
-        scored = evidence.runtime.logits(crops, evidence.should_stop)
-    evidence.logits.update(zip(sightings, scored, strict=True))
+        competence = evidence.bundle.competence
+        if competence is None:
+            logits = evidence.runtime.logits(crops, evidence.should_stop)
+        else:
+            observed = evidence.runtime.observe(crops, evidence.should_stop)
+            logits, distances = observed.logits, competence.distances(observed.features)
+            evidence.distances.update(zip(sightings, distances.tolist(), strict=True))
+    evidence.logits.update(zip(sightings, logits, strict=True))
 
 
 class _FirstOpinion:
@@ -102,6 +117,18 @@ def _find(evidence: Evidence, frame: Frame, tracker: Tracker) -> list[Sighting]:
     if large and evidence.settings.explain.enabled:
         evidence.previews[frame.index] = Preview.of(frame.image)
     return tracker.add(frame.index, frame.time_s, frame.shot, frame.image, large)
+
+
+def _trusted(chosen: ProvenanceSettings) -> str:
+    """Read the list of signers that are trusted; raises SettingsError where it is not there."""
+    if not chosen.trust_list:
+        return ""
+    try:
+        return Path(chosen.trust_list).expanduser().read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"provenance.trust_list = {chosen.trust_list}: {error}; expected a PEM file"
+        ) from error
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
 
 from awarenet import report as parts
 from awarenet.evidence import Evidence, Progress
+from awarenet.quality import Measured, measure
 from awarenet.scoring import TrackScore, verdict
 from awarenet.segments import worst_segment
 from awarenet.stages.gathering import batch_size, score_crops
@@ -53,12 +55,16 @@ def _person(evidence: Evidence, track: Track, score: TrackScore) -> parts.Person
         )
         for place, sighting in enumerate(track.sightings)
     ]
+    competence = _competence(evidence, track)
+    known = competence is None or not competence.outside
+    faces = measure_faces(evidence, track)
     worst = worst_segment([moment.time_s for moment in timeline], score.frames)
     # rounded first, so that the verdict is the one that the report's own numbers give
     probability, low, high = (round(p, 6) for p in (score.probability, *score.interval))
     return parts.Person(
         id=track.id,
-        verdict=verdict(probability, (low, high), evidence.threshold),
+        # what the networks do not know, they cannot judge, however much they agree
+        verdict=verdict(probability, (low, high), evidence.threshold) if known else "inconclusive",
         probability=probability,
         interval=(low, high),
         frames_seen=len(timeline),
@@ -71,4 +77,25 @@ def _person(evidence: Evidence, track: Track, score: TrackScore) -> parts.Person
         worst=parts.Segment(start_s=worst[0], end_s=worst[1], probability=worst[2])
         if worst
         else None,
+        quality=parts.Quality(**dataclasses.asdict(faces)),
+        competence=competence,
     )
+
+
+def measure_faces(evidence: Evidence, track: Track) -> Measured:
+    """Measure what a person's faces are worth."""
+    faces = [sighting.face for sighting in track.sightings]
+    return measure(
+        evidence.crops(track.id),
+        [face.box for face in faces],
+        np.stack([face.landmarks for face in faces]),
+        margin=evidence.bundle.config.crop.margin,
+    )
+
+
+def _competence(evidence: Evidence, track: Track) -> parts.Competence | None:
+    known = evidence.bundle.competence
+    if known is None:
+        return None
+    distance = float(np.median([evidence.distances[each] for each in track.sightings]))
+    return parts.Competence(distance=distance, limit=known.limit, outside=distance > known.limit)

@@ -1,0 +1,69 @@
+"""What people read, in their language: English sentences are the keys, as gettext has it.
+
+`say = words_for(language)` gives a function from an English template to the sentence in that
+language, with its values put in: `say("interval {low} to {high}", low="3%", high="17%")`. What a
+catalog lacks stays English, so nothing is ever missing; a test holds the catalogs complete.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from pathlib import Path
+
+from awarenet.quality import MESSAGES
+from awarenet.report import Notice
+
+_WISH = re.compile(r"\s*([A-Za-z]{1,8})[A-Za-z0-9-]*\s*(?:;\s*q=([01](?:\.\d*)?))?\s*")
+LANGUAGES = {"en": "English", "zh": "中文", "de": "Deutsch"}
+
+
+class Words:
+    """One language."""
+
+    def __init__(self, language: str, catalog: dict[str, str]):
+        self.language = language  # in LANGUAGES, as the `lang` of a page
+        self._catalog = catalog
+
+    def __call__(self, text: str, **values: object) -> str:
+        """Say an English template in this language, with its values."""
+        template = self._catalog.get(text, text)
+        return template.format(**values) if values else template
+
+    def notice(self, notice: Notice) -> str:
+        """Say a report's warning; one whose template is not known stays as it is."""
+        template = MESSAGES.get(notice.code)
+        if template in self._catalog:
+            return self._catalog[template].format(**notice.values)
+        return notice.message
+
+
+ENGLISH = Words("en", {})
+
+
+@functools.cache
+def words_in(language: str) -> Words:
+    """Give the words of a language in `LANGUAGES`."""
+    if language == "en":
+        return ENGLISH
+    path = Path(__file__).with_name(f"{language}.json")
+    return Words(language, json.loads(path.read_text("utf-8")))
+
+
+def words_for(accepted: str | None) -> Words:
+    """Give the words that a browser asks for.
+
+    Args:
+        accepted: An Accept-Language header, as `de-AT,de;q=0.9,en;q=0.5`; its first language that
+            we have wins, else English. Source: RFC 9110, section 12.5.4.
+    """
+    wishes = []
+    for order, wish in enumerate((accepted or "").split(",")):
+        match = re.fullmatch(
+            r"\s*([A-Za-z]{1,8})[A-Za-z0-9-]*\s*(?:;\s*q=([01](?:\.\d*)?))?\s*", wish
+        )
+        if match and float(match[2] or 1) > 0:
+            wishes.append((-float(match[2] or 1), order, match[1].lower()))
+    known = [language for _, _, language in sorted(wishes) if language in LANGUAGES]
+    return words_in(known[0] if known else "en")

@@ -1,0 +1,100 @@
+"""What programs call: `/analyze` and `/batch`, with reports as JSON."""
+
+from __future__ import annotations
+
+import logging
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from awarenet import scratch
+from awarenet.errors import AwareNetError
+from awarenet.view import OUR_FAULT
+from page import controls
+from page.runner import Answer, Runner
+
+logger = logging.getLogger("awarenet.page")
+
+
+def offer(runner: Runner, frames: int) -> None:
+    """Offer the calls, in the current block; nothing of it is seen on the page.
+
+    Args:
+        runner: Of the page.
+        frames: Where nothing is said.
+    """
+    with gr.Column(visible=False):
+        clip = gr.File(label="clip")
+        clips = gr.File(label="clips", file_count="multiple")
+        count = gr.Slider(1, 512, frames, step=1, label="frames")
+        maps = gr.Checkbox(False, label="heat_maps")
+        stability = gr.Checkbox(False, label="stability")
+        report, reports = gr.JSON(label="report"), gr.JSON(label="reports")
+        one, many = gr.Button(), gr.Button()
+
+    def analyze(
+        clip: str, frames: int, heat_maps: bool, stability: bool, request: gr.Request
+    ) -> dict:
+        """Judge the faces of one clip or picture.
+
+        Args:
+            clip: A video or an image.
+            frames: Frames looked at in a video.
+            heat_maps: Also test what the networks looked at; slower.
+            stability: Also score damaged copies; slower.
+
+        Returns:
+            The report (docs/report.schema.json): a status, and only where it is "ok" a verdict,
+            a calibrated probability and its interval, of every person.
+        """
+        if not clip:
+            raise gr.Error("Choose a clip or a picture first.", print_exception=False)
+        return _report(runner, clip, frames, heat_maps, stability, request)
+
+    def batch(clips: list[str], frames: int, request: gr.Request) -> list:
+        """Judge many clips and pictures; a file that cannot be read does not end the others.
+
+        Args:
+            clips: Videos and images.
+            frames: Frames looked at in a video.
+
+        Returns:
+            One report a file, in their order.
+        """
+        if not clips:
+            raise gr.Error("Choose clips or pictures first.", print_exception=False)
+        return [_report(runner, clip, frames, False, False, request, go_on=True) for clip in clips]
+
+    same = {"concurrency_limit": 1, "concurrency_id": "model", "show_progress": "hidden"}
+    one.click(analyze, [clip, count, maps, stability], [report], api_name="analyze", **same)
+    many.click(batch, [clips, count], [reports], api_name="batch", **same)
+
+
+def _report(
+    runner: Runner,
+    clip: str,
+    frames: int,
+    heat_maps: bool,
+    stability: bool,
+    request: gr.Request,
+    *,
+    go_on: bool = False,
+) -> dict:
+    """Give a report; with `go_on` a failure of ours is a report too."""
+    wish = controls.chosen(frames, heat_maps, stability, False, None)
+    try:
+        for event in runner.analyze(clip, wish, request.session_hash):
+            if isinstance(event, Answer):
+                return event.analysis.report.to_dict()
+        raise AssertionError("an analysis ended without an answer")
+    except AwareNetError as error:
+        message = str(error)
+    except Exception:
+        logger.exception("the analysis failed")
+        message = OUR_FAULT
+    finally:
+        scratch.sweep_strays()
+    if go_on:
+        return runner.detector().failure(Path(clip), "error", message).to_dict()
+    raise gr.Error(escape(message), print_exception=False)  # Gradio renders it as HTML

@@ -1,0 +1,86 @@
+"""The second tab: two clips side by side, as a suspected original and its copy."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from awarenet import scratch
+from awarenet.errors import AwareNetError, Canceled
+from awarenet.panels.answer import failed_card, progress, stopped_card, working_card
+from awarenet.panels.rows import compared
+from awarenet.settings import Settings
+from awarenet.view import OUR_FAULT
+from page import controls
+from page.controls import SUFFIXES
+from page.language import label, spoken_by
+from page.pieces import Html
+from page.runner import Answer, Runner
+
+logger = logging.getLogger("awarenet.page")
+
+
+class CompareTab:
+    """Two clips, judged in the same way."""
+
+    def __init__(self, runner: Runner, settings: Settings):
+        """Lay the tab out in the current block."""
+        self._runner, self._frames = runner, settings.sampling.frames
+        with gr.Row():
+            left = gr.File(label=label("Suspected original"), file_types=SUFFIXES, height=130)
+            right = gr.File(label=label("Suspected copy"), file_types=SUFFIXES, height=130)
+        with gr.Row():
+            go = gr.Button(label("Compare"), variant="primary", min_width=140)
+            stop = gr.Button(label("Stop"), min_width=80)
+        line = Html()
+        result = Html(elem_id="compared")
+        run = go.click(
+            self.compare, [left, right], [line, result], concurrency_id="model", concurrency_limit=1,
+            api_visibility="private", show_progress="hidden",
+        )  # fmt: skip
+        quiet = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+        stop.click(self.halt, None, [line, result], **quiet).then(None, cancels=[run])
+
+    def compare(
+        self,
+        left: str | None,
+        right: str | None,
+        request: gr.Request,
+    ) -> Iterator[tuple]:
+        """Judge both, then put the answers side by side."""
+        say, failure, reports = spoken_by(request), None, []
+        if not left or not right:
+            raise gr.Error(say("Choose two clips or pictures first."), print_exception=False)
+        wish = controls.chosen(self._frames, False, False, False, None)
+        try:
+            for path in (left, right):
+                yield "", working_card(Path(path).name, say)
+                for event in self._runner.analyze(path, wish, request.session_hash):
+                    if isinstance(event, Answer):
+                        reports.append(event.analysis.report)
+                    elif hasattr(event, "message"):
+                        line = progress(event.message, event.done, event.total, say)
+                        yield line, gr.skip()
+            yield "", compared(*reports, say)
+        except Canceled:
+            yield "", stopped_card(say)
+        except AwareNetError as error:
+            failure = str(error)
+        except Exception:
+            logger.exception("the comparison failed")
+            failure = say(OUR_FAULT)
+        finally:
+            scratch.sweep_strays()
+        if failure:
+            yield "", failed_card(failure, say)
+            raise gr.Error(escape(failure), print_exception=False)
+
+    def halt(self, request: gr.Request) -> tuple:
+        """Stop this session's run."""
+        if not self._runner.halt(request.session_hash):
+            return gr.skip(), gr.skip()
+        return "", stopped_card(spoken_by(request))

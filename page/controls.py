@@ -1,0 +1,87 @@
+"""The left side of the page: the file, the buttons, the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from awarenet.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from awarenet.panels import threshold as threshold_panel
+from awarenet.panels.surroundings import privacy
+from awarenet.settings import Settings
+from awarenet.words import Words
+from page.language import label
+from page.pieces import Html
+from page.runner import Chosen, Runner
+
+SUFFIXES = [*VIDEO_SUFFIXES, *IMAGE_SUFFIXES]
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What can be chosen before an analysis."""
+
+    frames: gr.Slider
+    heat_maps: gr.Checkbox
+    stability: gr.Checkbox
+    blinks: gr.Checkbox
+    threshold: gr.Slider
+    meaning: gr.HTML  # of the threshold, in people
+
+    def inputs(self) -> list[gr.components.Component]:
+        """Give them in the order that `chosen` takes."""
+        return [self.frames, self.heat_maps, self.stability, self.blinks, self.threshold]
+
+
+def chosen(
+    frames: int, heat_maps: bool, stability: bool, blinks: bool, threshold: float | None
+) -> Chosen:
+    """Turn what was chosen into settings."""
+    wish: Chosen = {
+        "sampling": {"frames": int(frames)},
+        "explain": {"enabled": bool(heat_maps)},
+        "stability": {"enabled": bool(stability)},
+        "blinks": {"enabled": bool(blinks)},
+    }
+    if threshold is not None and threshold > 0:
+        wish["verdict"] = {"threshold": float(threshold)}
+    return wish
+
+
+def lay_out(settings: Settings) -> Controls:
+    """Lay out the settings of an analysis."""
+    with gr.Accordion(label("Settings"), open=False):
+        most, start = max(128, settings.sampling.frames), settings.sampling.frames
+        frames = gr.Slider(1, most, start, step=1, label=label("Frames (more is steadier)"))
+        heat_maps = gr.Checkbox(settings.explain.enabled, label=label("Heat maps (slower)"))
+        stability = gr.Checkbox(settings.stability.enabled, label=label("Stability test (slower)"))
+        blinks = gr.Checkbox(settings.blinks.enabled, label=label("Count blinks (slower)"))
+    with gr.Accordion(label("Threshold in human terms"), open=False):
+        threshold = gr.Slider(
+            0, 0.95, max(settings.verdict.threshold, 0), step=0.05,
+            label=label("Call it manipulated from (0: as the model was set)"),
+        )  # fmt: skip
+        meaning = Html()
+    return Controls(frames, heat_maps, stability, blinks, threshold, meaning)
+
+
+def explain_threshold(runner: Runner, threshold: float, say: Words) -> str:
+    """Say what a threshold means in people; 0 stands for the model's own."""
+    thresholds = runner.detector().bundle.config.thresholds
+    return threshold_panel.meaning(thresholds, threshold or thresholds.default, say)
+
+
+def offer_examples(folder: Path, clip: gr.File) -> None:
+    """Offer the clips and pictures of a folder, if there are any."""
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    if paths:
+        names = [path.stem.replace("_", " ") for path in paths]
+        rows = [[str(path)] for path in paths]
+        gr.Examples(rows, [clip], label="Clips of our own making", example_labels=names)
+
+
+def say_privacy(kept_s: int) -> gr.HTML:
+    """Say what happens to an upload."""
+    return Html(privacy(kept_s))

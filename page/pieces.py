@@ -1,0 +1,27 @@
+"""Small parts that several tabs of the page use."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import gradio as gr
+
+Html = partial(gr.HTML, apply_default_css=False)
+
+# a click, or Enter on it, on anything in `element` that carries the data asked for
+CHOOSES = """
+const chosen = event => {
+  const found = event.target.closest('[data-%(name)s]');
+  if (found) trigger('click', {...found.dataset});
+};
+element.addEventListener('click', chosen);
+element.addEventListener('keydown', event => {
+  if (event.target.tagName !== 'BUTTON' && (event.key === 'Enter' || event.key === ' ')
+      && event.target.closest('[data-%(name)s]')) { event.preventDefault(); chosen(event); }
+});
+"""
+
+
+def chooser(name: str, **options: object) -> gr.HTML:
+    """Make HTML in which things that carry `data-NAME` can be chosen, by mouse or keyboard."""
+    return Html(js_on_load=CHOOSES % {"name": name}, **options)
