@@ -66,6 +66,7 @@ def build_app(
         title="AWARE-NET", analytics_enabled=False, delete_cache=(SWEEP_S, KEPT_S)
     ) as page:
         title = Html(heading())
+        api.offer(runner, settings.sampling.frames)  # first: its names are the public ones
         with gr.Tabs():
             with gr.Tab(label("One clip"), id="clip"):
                 clip = ClipTab(runner, settings, examples, KEPT_S + SWEEP_S)
@@ -73,7 +74,6 @@ def build_app(
                 CompareTab(runner, settings)
             with gr.Tab(label("Many files"), id="batch"):
                 BatchTab(runner, settings)
-        api.offer(runner, settings.sampling.frames)
 
         def speak(request: gr.Request) -> list:
             """Say what stands on the page from the start in the reader's language."""

@@ -12,6 +12,7 @@ from awarenet import scratch
 from awarenet.errors import AwareNetError
 from awarenet.view import OUR_FAULT
 from page import controls
+from page.controls import SUFFIXES
 from page.runner import Answer, Runner
 
 logger = logging.getLogger("awarenet.page")
@@ -25,8 +26,8 @@ def offer(runner: Runner, frames: int) -> None:
         frames: Where nothing is said.
     """
     with gr.Column(visible=False):
-        clip = gr.File(label="clip")
-        clips = gr.File(label="clips", file_count="multiple")
+        clip = gr.File(label="clip", file_types=SUFFIXES)
+        clips = gr.File(label="clips", file_count="multiple", file_types=SUFFIXES)
         count = gr.Slider(1, 512, frames, step=1, label="frames")
         maps = gr.Checkbox(False, label="heat_maps")
         stability = gr.Checkbox(False, label="stability")
@@ -43,6 +44,7 @@ def offer(runner: Runner, frames: int) -> None:
             frames: Frames looked at in a video.
             heat_maps: Also test what the networks looked at; slower.
             stability: Also score damaged copies; slower.
+            request: Filled in by Gradio.
 
         Returns:
             The report (docs/report.schema.json): a status, and only where it is "ok" a verdict,
@@ -58,6 +60,7 @@ def offer(runner: Runner, frames: int) -> None:
         Args:
             clips: Videos and images.
             frames: Frames looked at in a video.
+            request: Filled in by Gradio.
 
         Returns:
             One report a file, in their order.

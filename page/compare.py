@@ -39,8 +39,8 @@ class CompareTab:
         line = Html()
         result = Html(elem_id="compared")
         run = go.click(
-            self.compare, [left, right], [line, result], concurrency_id="model", concurrency_limit=1,
-            api_visibility="private", show_progress="hidden",
+            self.compare, [left, right], [line, result], concurrency_id="model",
+            concurrency_limit=1, api_visibility="private", show_progress="hidden",
         )  # fmt: skip
         quiet = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         stop.click(self.halt, None, [line, result], **quiet).then(None, cancels=[run])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from awarenet.explain import METHODS
+from awarenet.methods import METHODS
 from awarenet.panels import checks, course, families, heat, people
 from awarenet.words import Words
 from page.language import label
@@ -75,10 +75,10 @@ def lay_out() -> Details:
             with gr.Tab(label("Families"), id="families", render_children=True):
                 vote = Html()
             with gr.Tab(label("Heat maps"), id="heat", render_children=True):
+                choices = [(words.partition(":")[0], name) for name, words in METHODS.items()]
                 method = gr.Dropdown(
-                    [(words, name) for name, words in METHODS.items()], value="gradcam",
-                    label=label("Method"), filterable=False,
-                )  # fmt: skip
+                    choices, value="gradcam", label=label("Method"), filterable=False
+                )
                 gallery = gr.Gallery(
                     show_label=False, format="jpeg", height="auto", columns=4, interactive=False,
                     buttons=["download", "fullscreen"], elem_id="heat-maps",
@@ -121,7 +121,8 @@ def fill_person(analysis: Analysis, person: int | None, say: Words) -> list:
     who = next((each for each in report.people if each.id == person), None)
     if who is None:
         nobody = people.cards(report, {}, None, say)
-        return [nobody, "", gr.LinePlot(visible=False), "", "", "", [], None, ""]
+        hidden = gr.ImageSlider(visible=False)
+        return [nobody, "", gr.LinePlot(visible=False), nobody, "", nobody, [], hidden, nobody]
     maps = heat.pictures(report, analysis.overlays, person, say)
     plot = gr.LinePlot(
         course.eye_openness(who), visible=who.blinks is not None, x_title=say("Time (s)"),

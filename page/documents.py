@@ -1,4 +1,4 @@
-"""Files to take away: the report as JSON at once; HTML, PDF and the annotated clip when asked for."""
+"""Files to take away: the report as JSON at once; HTML, PDF, annotated clip when asked for."""
 
 from __future__ import annotations
 

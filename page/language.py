@@ -1,4 +1,4 @@
-"""The reader's language: of the components, picked by the browser, and of what a handler answers."""
+"""The reader's language: of the components, by the browser, and of what a handler answers."""
 
 from __future__ import annotations
 

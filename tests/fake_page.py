@@ -7,18 +7,23 @@ families of three members; every number is made up.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import math
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 from clips import draw_face
 
 import app
+from awarenet.bundle_config import Thresholds
+from awarenet.errors import Canceled
+from awarenet.explain import Preview
 from awarenet.pipeline import Analysis, Overlay, Progress
 from awarenet.report import Report
 from awarenet.settings import Settings
@@ -104,9 +109,32 @@ class FakeDetector:
         self.report = report
         self.steps, self.pause_s, self.error = steps, pause_s, error
         self.settings = Settings()
+        self.runtime = None  # it draws no heat maps
         self.paths: list[Path] = []
         self.asked: list[Settings] = []
         self.ended: list[str] = []  # how each run ended: "done", "closed" or "stopped"
+
+    @property
+    def bundle(self) -> SimpleNamespace:
+        """Give what stands for a bundle; its hash is another one for another answer."""
+        thresholds = Thresholds(
+            default=0.5,
+            table=[
+                {"threshold": t, "false_alarm_rate": 0.2 - t / 5, "detection_rate": 1 - t / 4}
+                for t in (0.25, 0.5, 0.75)
+            ],
+            fitted_on="clips that nobody filmed",
+        )
+        answers = f"{self.report} {self.steps} {self.pause_s} {self.error} {id(self)}"
+        return SimpleNamespace(
+            config=SimpleNamespace(thresholds=thresholds, crop=SimpleNamespace(margin=0.15)),
+            sha256=hashlib.sha256(answers.encode()).hexdigest(),
+            revision=None,
+        )
+
+    def failure(self, path: Path, status: str, message: str) -> Report:
+        """Make the report of a file that met a bug."""
+        return make_refusal(status, message, name=Path(path).name)
 
     def with_settings(self, **sections: dict) -> FakeDetector:
         """Note which settings a run asks for; every run counts on the one object."""
@@ -128,7 +156,7 @@ class FakeDetector:
                 time.sleep(self.pause_s)
                 if should_stop is not None and should_stop():
                     self.ended.append("stopped")
-                    raise app.Canceled("stopped")
+                    raise Canceled("stopped")
             if self.error is not None:
                 raise self.error
             yield self._analysis(Path(path).name)
@@ -139,15 +167,18 @@ class FakeDetector:
 
     def _analysis(self, name: str) -> Analysis:
         report = self.report or make_report(name=name)
-        overlays, thumbnails = [], {}
+        overlays, faces, previews = [], {}, {}
         for person in report.people:
             x, y = CENTERS[person.id]
-            thumbnails[person.id] = draw_frame(person.id)[y - 70 : y + 70, x - 70 : x + 70]
+            face = draw_frame(person.id)[y - 70 : y + 70, x - 70 : x + 70]
+            faces[person.id] = np.stack([face] * len(person.timeline))
+            for moment in person.timeline:
+                previews[moment.frame] = Preview.of(draw_frame(person.id))
             for moment in person.timeline[2:8:5] or person.timeline:
                 for i, family in enumerate(["ensemble", *report.families]):
                     image = draw_frame(person.id, hot=person.probability, shift=i)
                     overlays.append(Overlay(person.id, moment.frame, moment.time_s, family, image))
-        return Analysis(report, tuple(overlays), thumbnails)
+        return Analysis(report, tuple(overlays), faces, previews)
 
 
 class Stage:
@@ -155,9 +186,9 @@ class Stage:
 
     detector: FakeDetector
 
-    def with_settings(self, **sections: dict) -> FakeDetector:
-        """Give the detector that is on."""
-        return self.detector.with_settings(**sections)
+    def __getattr__(self, name: str) -> object:
+        """Be the detector that is on."""
+        return getattr(self.detector, name)
 
 
 def draw_frame(person: int, *, hot: float = 0.0, shift: int = 0) -> np.ndarray:
@@ -221,6 +252,7 @@ def _person(number: int, verdict: str, probability: float, interval: tuple, kind
         "first_s": 0.0,
         "last_s": moments[-1]["time_s"],
         "families": moments[0]["families"],
+        "members": moments[0]["members"],
         "box_of_best": box,
         "timeline": moments,
     }

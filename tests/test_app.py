@@ -1,8 +1,6 @@
 """The page over HTTP, around a detector that judges nothing: what `/analyze` gives, and refuses."""
 
-import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -43,9 +41,9 @@ def stage():
         on.client.close()
 
 
-def ask(stage, path, frames=16, heat_maps=True, **options):
+def ask(stage, path, frames=16, heat_maps=True, stability=False):
     return stage.client.predict(
-        handle_file(str(path)), frames, heat_maps, **options, api_name="/analyze"
+        handle_file(str(path)), frames, heat_maps, stability, api_name="/analyze"
     )
 
 
@@ -63,24 +61,42 @@ def answers(url):
         return False
 
 
-def test_analyze_gives_the_report_as_its_last_output_and_as_a_file(stage, clip):
+def test_analyze_gives_the_report(stage, clip):
     stage.detector = FakeDetector()
-    expected = make_report().to_dict()
-    card, heat_maps, people, file, report = ask(stage, clip)
-    assert report == expected
-    assert json.loads(Path(file).read_text("utf-8")) == expected
-    assert Path(file).name == "interview.awarenet.json"
+    report = ask(stage, clip)
+    assert report == make_report().to_dict()
     Draft202012Validator(report_schema()).validate(report)
-    assert "Likely manipulated" in card
-    assert len(heat_maps) == 2 * 2 * 4  # people, frames, families and all of them together
-    assert people.count("<img") == 2
+
+
+def test_a_batch_gives_a_report_a_file_and_a_bug_ends_nothing(stage, clip, tmp_path):
+    stage.detector = FakeDetector()
+    other = tmp_path / "other.mp4"
+    other.write_bytes(b"another one")
+    files = [handle_file(str(path)) for path in (clip, other)]
+    reports = stage.client.predict(files, 16, api_name="/batch")
+    assert [report["input"]["name"] for report in reports] == ["interview.mp4", "other.mp4"]
+    assert reports[0] == make_report().to_dict()
+    stage.detector = FakeDetector(error=RuntimeError("ours"))
+    reports = stage.client.predict(files, 16, api_name="/batch")
+    assert [report["status"] for report in reports] == ["error", "error"]
+    assert "not about your clip" in reports[0]["warnings"][0]["message"]
+
+
+def test_the_same_file_and_settings_are_answered_without_a_second_run(stage, clip):
+    stage.detector = FakeDetector()
+    first, second = ask(stage, clip), ask(stage, clip)
+    assert first == second
+    assert len(stage.detector.paths) == 1
+    clip.write_bytes(b"other bytes under the same name")
+    ask(stage, clip)
+    assert len(stage.detector.paths) == 2
 
 
 def test_the_page_gives_the_same_numbers_as_python(stage, saved, tmp_path):
     path = tiny_detector.two_people(tmp_path / "talk.mp4")
     stage.detector = tiny_detector.make_detector(saved)
     expected = stage.detector.with_settings(explain={"enabled": True}).analyze(path).to_dict()
-    report = ask(stage, path, frames=stage.detector.settings.sampling.frames)[-1]
+    report = ask(stage, path, frames=stage.detector.settings.sampling.frames)
     for field in ("status", "verdict", "probability", "interval", "people", "families"):
         assert report[field] == expected[field]
     assert report["status"] == "ok"
@@ -88,27 +104,23 @@ def test_the_page_gives_the_same_numbers_as_python(stage, saved, tmp_path):
 
 def test_the_controls_reach_the_detector(stage, clip):
     stage.detector = FakeDetector()
-    ask(stage, clip, frames=5, heat_maps=False)
-    ask(stage, clip, blinks=True)
-    first, second = stage.detector.asked
+    ask(stage, clip, frames=5, heat_maps=False, stability=True)
+    first = stage.detector.asked[0]
     assert (first.sampling.frames, first.explain.enabled) == (5, False)
-    assert (first.blinks.enabled, second.blinks.enabled) == (False, True)
+    assert (first.stability.enabled, first.blinks.enabled) == (True, False)
     assert stage.detector.paths[0].name == "interview.mp4"
 
 
 def test_a_clip_without_a_face_is_an_answer_without_a_number(stage, clip):
     stage.detector = FakeDetector(make_refusal("no_face", "no face in 16 frames", name=clip.name))
-    card, heat_maps, _, _, report = ask(stage, clip)
+    report = ask(stage, clip)
     assert report["status"] == "no_face"
     assert (report["verdict"], report["probability"], report["interval"]) == (None,) * 3
-    assert "No answer: no face was found" in card
-    assert not re.search(r"\d%", card)
-    assert heat_maps == []
 
 
 def test_no_file_is_refused_with_what_to_do(stage):
     with pytest.raises(AppError, match="Choose a clip or a picture first"):
-        stage.client.predict(None, 16, True, api_name="/analyze")
+        stage.client.predict(None, 16, True, False, api_name="/analyze")
 
 
 def test_a_file_of_another_kind_never_reaches_the_detector(stage, tmp_path):
@@ -122,9 +134,9 @@ def test_a_file_of_another_kind_never_reaches_the_detector(stage, tmp_path):
 
 def test_a_path_on_the_server_is_no_upload(stage):
     stage.detector = FakeDetector()
-    data = {"path": str(ROOT / "assets" / "page.css"), "meta": {"_type": "gradio.FileData"}}
+    data = {"path": str(ROOT / "assets" / "examples" / "genuine.mp4"), "meta": {"_type": "gradio.FileData"}}
     with pytest.raises(AppError):
-        stage.client.predict(data, 16, True, api_name="/analyze")
+        stage.client.predict(data, 16, True, False, api_name="/analyze")
     assert stage.detector.paths == []
 
 
@@ -141,13 +153,13 @@ def test_an_error_for_the_user_arrives_escaped_and_a_bug_stays_in_the_log(stage,
 
 def test_a_canceled_job_ends_and_the_next_one_runs(stage, clip):
     stage.detector = FakeDetector(steps=200, pause_s=0.1)
-    job = stage.client.submit(handle_file(str(clip)), 16, True, api_name="/analyze")
+    job = stage.client.submit(handle_file(str(clip)), 16, True, False, api_name="/analyze")
     wait_for(lambda: stage.detector.paths)
     job.cancel()
     wait_for(lambda: stage.detector.ended)
     assert stage.detector.ended[0] in ("closed", "stopped")
     stage.detector.steps, stage.detector.pause_s = 1, 0.0
-    assert ask(stage, clip)[-1]["status"] == "ok"
+    assert ask(stage, clip)["status"] == "ok"
 
 
 def test_a_run_leaves_only_what_the_page_still_shows(stage, clip):
@@ -158,14 +170,14 @@ def test_a_run_leaves_only_what_the_page_still_shows(stage, clip):
     assert [path for path in folder.iterdir() if path.is_file()] == []
 
 
-def test_analyze_is_the_only_public_call_and_nothing_is_recorded(stage):
+def test_analyze_and_batch_are_the_only_public_calls_and_nothing_is_recorded(stage):
     config = httpx.get(stage.url + "config").json()
     public = [
         call["api_name"]
         for call in config["dependencies"]
         if call["api_visibility"] == "public" and call["backend_fn"]
     ]
-    assert public == ["analyze"]
+    assert sorted(public) == ["analyze", "batch"]
     assert not config["analytics_enabled"]
     assert not config["run_history"]
     assert httpx.get(stage.url + "monitoring").status_code == 403
@@ -187,7 +199,7 @@ def test_a_loader_is_called_with_the_first_clip_and_again_only_if_it_failed(clip
         with pytest.raises(AppError, match="no bundle in assets/demo"):
             ask(page, clip)
         for _ in range(2):
-            assert ask(page, clip)[-1]["status"] == "ok"
+            assert ask(page, clip)["status"] == "ok"
         page.client.close()
 
 

@@ -1,21 +1,24 @@
-"""Grad-CAM against one written by hand; what is laid over a frame, and where."""
+"""Heat maps against some written by hand, by every method."""
 
 import threading
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tiny_bundle import golden_crops, tiny_ensemble
 from torch.nn import functional
 
-from awarenet.explain import ENSEMBLE, PREVIEW_PX, Preview, cam_layers, heat_maps, overlay
-from awarenet.faces import crop_face, square_box
+from awarenet.errors import SettingsError
+from awarenet.explain import (
+    ENSEMBLE,
+    METHODS,
+    cam_layers,
+    heat_maps,
+    maps_by_method,
+)
+from awarenet.explain.maps import BATCH, project
 from awarenet.runtime import Runtime
 from awarenet.zoo import SPECS, preprocess
-
-MARGIN = 0.25
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +31,13 @@ def runtime() -> Runtime:
 
 
 @pytest.fixture(scope="module")
-def maps(runtime) -> dict[str, np.ndarray]:
-    return heat_maps(runtime, golden_crops(3))
+def methods(runtime) -> dict[str, dict[str, np.ndarray]]:
+    return maps_by_method(runtime, golden_crops(3))
+
+
+@pytest.fixture(scope="module")
+def maps(methods) -> dict[str, np.ndarray]:
+    return methods["gradcam"]
 
 
 def stretched(grids: torch.Tensor) -> torch.Tensor:
@@ -38,16 +46,47 @@ def stretched(grids: torch.Tensor) -> torch.Tensor:
     return (grids - low) / (high + 1e-7)
 
 
-def grad_cam_by_hand(network: torch.nn.Module, layer: str, images: torch.Tensor) -> torch.Tensor:
-    """(B, side, side): activations weighed by their mean gradient, negatives cut off."""
+def features_and_gradient(
+    network: torch.nn.Module, layer: str, images: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Both (B, C, h, w), by a graph that begins at the pictures."""
     kept = []
     module = network.get_submodule(layer)
     handle = module.register_forward_hook(lambda _, __, output: kept.append(output))
     logit = network(images.clone().requires_grad_(True)).sum()
     handle.remove()
     (gradient,) = torch.autograd.grad(logit, kept[0])
-    weights = gradient.mean(dim=(2, 3), keepdim=True)
-    cam = (weights * kept[0].detach()).sum(dim=1).relu()
+    return kept[0].detach(), gradient
+
+
+def grid_by_hand(method: str, features: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """(B, h, w): the papers' formulas."""
+    if method == "gradcam":  # equations 1 and 2 of Grad-CAM
+        return (gradient.mean(dim=(2, 3), keepdim=True) * features).sum(dim=1)
+    if method == "gradcam++":  # equations 5 and 19 of Grad-CAM++
+        total = features.sum(dim=(2, 3), keepdim=True)
+        alpha = gradient**2 / (2 * gradient**2 + total * gradient**3 + 1e-6)
+        alpha = torch.where(gradient != 0, alpha, 0)
+        weights = (alpha * gradient.relu()).sum(dim=(2, 3), keepdim=True)
+        return (weights * features).sum(dim=1)
+    if method == "layercam":  # equations 4 and 5 of LayerCAM
+        return (gradient.relu() * features).sum(dim=1)
+    if method == "hirescam":  # equation 4 of HiResCAM
+        return (gradient * features).sum(dim=1)
+    grids = []
+    for each in features.double():  # the first principal component, by an SVD
+        places = each.flatten(1).T
+        places = places - places.mean(dim=0)
+        grid = places @ torch.linalg.svd(places, full_matrices=False).Vh[0]
+        grids.append((grid if grid.max() > -grid.min() else -grid).view(each.shape[1:]))
+    return torch.stack(grids).float()
+
+
+def map_by_hand(
+    network: torch.nn.Module, layer: str, images: torch.Tensor, method: str = "gradcam"
+) -> torch.Tensor:
+    """(B, side, side): negatives cut off, stretched to 0..1, made as large as the picture."""
+    cam = grid_by_hand(method, *features_and_gradient(network, layer, images)).relu()
     side = images.shape[-1]
     cam = functional.interpolate(
         stretched(cam)[:, None], size=(side, side), mode="bilinear", align_corners=False
@@ -55,11 +94,13 @@ def grad_cam_by_hand(network: torch.nn.Module, layer: str, images: torch.Tensor)
     return stretched(cam[:, 0])
 
 
-def expected_family(runtime: Runtime, family: str, crops: np.ndarray) -> np.ndarray:
+def expected_family(
+    runtime: Runtime, family: str, crops: np.ndarray, method: str = "gradcam"
+) -> np.ndarray:
     ensemble = runtime.ensemble
     images = preprocess(torch.from_numpy(crops), ensemble.specs[family])
     each = [
-        grad_cam_by_hand(network, SPECS[family].cam_layer, images)
+        map_by_hand(network, SPECS[family].cam_layer, images, method)
         for network in ensemble.members[family]
     ]
     mean = torch.stack(each).mean(dim=0)[:, None]
@@ -67,13 +108,22 @@ def expected_family(runtime: Runtime, family: str, crops: np.ndarray) -> np.ndar
     return functional.interpolate(mean, size=(side, side), mode="bilinear")[:, 0].numpy()
 
 
+@pytest.mark.parametrize("method", list(METHODS))
 @pytest.mark.parametrize("family", ["test_resnet", "mobilenet_v2"])
-def test_a_familys_map_is_the_mean_of_its_members_grad_cams(runtime, maps, family):
-    expected = expected_family(runtime, family, golden_crops(3))
-    assert maps[family].shape == (3, 80, 80)
-    assert maps[family].dtype == np.float32
+def test_a_familys_map_is_the_mean_of_its_members_maps(runtime, methods, family, method):
+    expected = expected_family(runtime, family, golden_crops(3), method)
+    found = methods[method][family]
+    assert found.shape == (3, 80, 80)
+    assert found.dtype == np.float32
     assert expected.std() > 0.05  # there is something to see
-    np.testing.assert_allclose(maps[family], expected, atol=5e-3)
+    np.testing.assert_allclose(found, expected, atol=5e-3)
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+def test_one_method_alone_gives_what_it_gives_among_all(runtime, methods, method):
+    alone = heat_maps(runtime, golden_crops(3), method)
+    for family, expected in methods[method].items():
+        np.testing.assert_allclose(alone[family], expected, atol=1e-6)
 
 
 def test_the_ensembles_map_is_weighted_as_its_vote(runtime, maps):
@@ -87,9 +137,20 @@ def test_maps_lie_between_0_and_1_for_every_family_and_the_ensemble(runtime, map
     assert all(0 <= grid.min() and grid.max() <= 1 for grid in maps.values())
 
 
-def test_a_crop_has_the_same_map_alone_as_among_others(runtime, maps):
-    alone = heat_maps(runtime, golden_crops(3)[1:2])
-    np.testing.assert_allclose(alone[ENSEMBLE][0], maps[ENSEMBLE][1], atol=1e-3)
+@pytest.mark.parametrize("method", list(METHODS))
+def test_a_crop_has_the_same_map_alone_as_among_others(runtime, methods, method):
+    for place in range(3):
+        alone = heat_maps(runtime, golden_crops(3)[place : place + 1], method)
+        for family, grid in alone.items():
+            np.testing.assert_allclose(grid[0], methods[method][family][place], atol=1e-3)
+
+
+def test_more_crops_than_a_batch_come_back_in_order(runtime):
+    crops = golden_crops(BATCH + 2)
+    many = heat_maps(runtime, crops)["test_resnet"]
+    last = heat_maps(runtime, crops[-2:])["test_resnet"]
+    assert len(many) == BATCH + 2
+    np.testing.assert_allclose(many[-2:], last, atol=1e-3)
 
 
 def test_where_nothing_speaks_for_fake_the_map_is_empty():
@@ -99,17 +160,6 @@ def test_where_nothing_speaks_for_fake_the_map_is_empty():
 
 def test_no_crops_give_no_maps(runtime):
     assert heat_maps(runtime, golden_crops(2)[:0])[ENSEMBLE].shape == (0, 80, 80)
-
-
-def test_explaining_leaves_the_networks_as_they_were(runtime):
-    crops = golden_crops(2)
-    before = runtime.logits(crops)
-    heat_maps(runtime, crops)
-    np.testing.assert_array_equal(runtime.logits(crops), before)
-    for module in runtime.ensemble.modules():
-        assert not module._forward_hooks
-        assert not module.training
-    assert all(value.grad is None for value in runtime.ensemble.parameters())
 
 
 def test_maps_and_scores_from_several_threads_do_not_disturb_each_other(runtime, maps):
@@ -130,92 +180,30 @@ def test_maps_and_scores_from_several_threads_do_not_disturb_each_other(runtime,
     assert failures == []
 
 
-def test_a_map_that_cannot_be_made_is_an_error_and_not_a_swallowed_one(runtime, monkeypatch):
-    from pytorch_grad_cam import GradCAM
-
-    def broken(*_: object, **__: object) -> None:
-        raise IndexError("swallowed by grad-cam")
-
-    monkeypatch.setattr(GradCAM, "forward", broken)
-    with pytest.raises(RuntimeError, match="no map at layer"):
-        heat_maps(runtime, golden_crops(1))
-
-
 def test_layers_are_named_by_family(runtime):
     assert cam_layers(runtime.ensemble) == {"test_resnet": "layer4", "mobilenet_v2": "blocks.4"}
 
 
-def frame_of(height: int = 90, width: int = 120) -> np.ndarray:
-    return np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8)
+def test_an_unknown_method_is_refused_in_one_line(runtime):
+    with pytest.raises(SettingsError, match="heat map method 'cam'; there are gradcam, gradcam"):
+        heat_maps(runtime, golden_crops(1), "cam")
 
 
-@pytest.mark.parametrize("box", [(30, 20, 70, 60), (-15, -10, 30, 40), (100, 60, 140, 110)])
-def test_heat_lands_where_the_crop_was_cut(box):
-    frame = np.zeros((90, 120, 3), np.uint8)
-    frame[25:40, 35:45] = 200  # a patch in the first box, and in reach of the others' edges
-    frame[70:85, 105:118] = 200
-    frame[2:20, 3:20] = 200
-    crop = crop_face(frame, box, margin=MARGIN, side=64)
-    heat = (crop[..., 0] / 200).astype(np.float32).clip(0, 1)
-    drawn = overlay(frame * 0, box, MARGIN, heat, 1.0, 1.0)[..., 0] / 255
-    x0, y0, x1, y1 = (round(side) for side in square_box(box, MARGIN))
-    rows, columns = slice(max(y0, 0) + 1, max(y1 - 1, 0)), slice(max(x0, 0) + 1, max(x1 - 1, 0))
-    inside = frame[rows, columns, 0] / 200
-    assert inside.max() == 1
-    assert np.abs(drawn[rows, columns] - inside).mean() < 0.12
+def test_every_method_has_words_for_people_and_eigencam_owns_up():
+    assert all(len(words) > 40 for words in METHODS.values())
+    assert "whether it speaks for fake or for real" in METHODS["eigencam"]
 
 
-def test_nothing_outside_the_square_changes_nor_the_frame_itself():
-    frame = frame_of()
-    before = frame.copy()
-    drawn = overlay(frame, (40, 30, 80, 60), MARGIN, np.ones((64, 64), np.float32), 1.0, 0.5)
-    x0, y0, x1, y1 = square_box((40, 30, 80, 60), MARGIN)
-    rest = np.ones(frame.shape[:2], bool)
-    rest[int(np.floor(y0)) : int(np.ceil(y1)), int(np.floor(x0)) : int(np.ceil(x1))] = False
-    np.testing.assert_array_equal(drawn[rest], frame[rest])
-    np.testing.assert_array_equal(frame, before)
-    assert (drawn[~rest] != frame[~rest]).mean() > 0.5
+@pytest.mark.parametrize("shape", [(5, 3, 4), (30, 3, 4)])  # fewer features than places, and more
+def test_the_projection_is_the_packages_own_up_to_its_sign(shape):
+    from pytorch_grad_cam.utils.svd_on_activations import get_2d_projection
+
+    grid = np.random.default_rng(5).normal(2, 1, shape).astype(np.float32)
+    (expected,) = get_2d_projection(grid[None])
+    found = project(grid)
+    assert found.max() >= -found.min()
+    np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-4)
 
 
-def test_a_face_beside_the_frame_leaves_it_as_it_is():
-    frame = frame_of()
-    drawn = overlay(frame, (500, 500, 540, 560), MARGIN, np.ones((8, 8), np.float32), 1.0, 1.0)
-    np.testing.assert_array_equal(drawn, frame)
-
-
-@settings(max_examples=30, deadline=None)
-@given(weak=st.floats(0, 1), strong=st.floats(0, 1))
-def test_the_surer_a_network_is_of_fake_the_more_the_frame_glows(weak, strong):
-    frame, heat = np.full((60, 60, 3), 90, np.uint8), np.ones((16, 16), np.float32)
-    none, less, more = (
-        overlay(frame, (20, 20, 40, 40), 0, heat, strength, 0.5)[30, 30].astype(int)
-        for strength in (0.0, *sorted((weak, strong)))
-    )
-    assert none.tolist() == [90, 90, 90]
-    assert less[0] <= more[0]  # red comes
-    assert less[2] >= more[2]  # blue goes
-
-
-def test_a_confident_real_hardly_glows():
-    frame, heat = np.full((60, 60, 3), 90, np.uint8), np.ones((16, 16), np.float32)
-    drawn = overlay(frame, (20, 20, 40, 40), 0, heat, 0.02, 0.5)
-    assert np.abs(drawn.astype(int) - frame).max() <= 2
-
-
-def test_a_preview_is_small_and_its_boxes_fit():
-    frame = np.zeros((1200, 2560, 3), np.uint8)
-    frame[300:500, 1000:1400] = 250
-    preview = Preview.of(frame)
-    image = preview.image()
-    assert image.shape == (600, PREVIEW_PX, 3)
-    x0, y0, x1, y1 = (int(side) for side in preview.scaled((1000, 300, 1400, 500)))
-    assert image[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2].min() > 240
-    assert image[: y0 - 4].max() < 10
-    assert len(preview.jpeg) < frame.nbytes / 50
-
-
-def test_a_small_frame_is_kept_as_large_as_it_is():
-    frame = frame_of()
-    preview = Preview.of(frame)
-    assert preview.scale == 1
-    assert preview.image().shape == frame.shape
+def test_a_grid_without_contrast_has_an_empty_projection():
+    np.testing.assert_allclose(project(np.ones((4, 3, 3), np.float32)), 0, atol=1e-6)

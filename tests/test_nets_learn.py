@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from awarenet.explain import _member_maps
+from awarenet.explain import member_maps
 from awarenet.nets.ictu_oculi import IctuOculi
 from awarenet.zoo import SPECS, adapt_spec, create_model, preprocess
 
@@ -142,7 +142,7 @@ def test_flat_pictures_give_finite_logits_and_gradients(name, training):
 def test_grad_cam_finds_somewhere_to_look(name):
     network = build(name).eval()
     network.requires_grad_(False)  # as in a bundle
-    maps = _member_maps(network, SPECS[name].cam_layer, pictures(name, 2, 96))
+    maps = member_maps(network, SPECS[name].cam_layer, pictures(name, 2, 96))["gradcam"]
     assert maps.shape == (2, 96, 96)
     assert np.isfinite(maps).all()
     assert maps.std(axis=(1, 2)).min() > 0.01

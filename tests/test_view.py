@@ -7,6 +7,8 @@ import pytest
 from fake_page import make_refusal, make_report
 
 from awarenet import view
+from awarenet.panels.answer import failed_card, verdict_card, working_card
+from awarenet.panels.surroundings import note, preview
 from awarenet.quality import LIMITS
 from awarenet.report import Status, Verdict
 
@@ -15,7 +17,7 @@ EVIL = '"><img src=x onerror=alert(1)>.mp4'
 
 @pytest.mark.parametrize("verdict", get_args(Verdict))
 def test_a_verdict_is_words_an_icon_and_a_color_of_its_own(verdict):
-    card = view.verdict_card(make_report(verdict))
+    card = verdict_card(make_report(verdict))
     others = [words for name, words in view.VERDICTS.items() if name != verdict]
     assert f"<h2>{view.VERDICTS[verdict]}</h2>" in card
     assert not any(words in card for words in others)
@@ -25,7 +27,7 @@ def test_a_verdict_is_words_an_icon_and_a_color_of_its_own(verdict):
 
 
 def test_probability_interval_and_threshold_are_told_and_drawn():
-    card = view.verdict_card(make_report("fake"))
+    card = verdict_card(make_report("fake"))
     for figure in ("79%", "66% to 89%", "90% interval", "threshold 50%"):
         assert figure in card
     assert 'style="left:66.00%;width:23.00%"' in card
@@ -34,13 +36,13 @@ def test_probability_interval_and_threshold_are_told_and_drawn():
 
 def test_an_uncalibrated_score_is_not_called_a_probability():
     report = make_report("fake").model_copy(update={"calibrated": False})
-    assert "<dt>Score (not calibrated)</dt>" in view.verdict_card(report)
-    assert "<dt>Probability</dt>" not in view.verdict_card(report)
+    assert "<dt>Score (not calibrated)</dt>" in verdict_card(report)
+    assert "<dt>Probability</dt>" not in verdict_card(report)
 
 
 @pytest.mark.parametrize("status", [name for name in get_args(Status) if name != "ok"])
 def test_a_report_without_a_verdict_says_why_and_shows_no_figure(status):
-    card = view.verdict_card(make_refusal(status, "because"))
+    card = verdict_card(make_refusal(status, "because"))
     assert "No answer: " in card
     assert "Because." in card
     assert "%" not in card
@@ -64,14 +66,14 @@ def test_a_time_counts_minutes_and_tenths():
 @pytest.mark.parametrize(
     "html",
     [
-        view.verdict_card(make_report(name=EVIL)),
-        view.verdict_card(make_refusal("unreadable", f"cannot open {EVIL}", name=EVIL)),
-        view.working_card(EVIL),
-        view.failed_card(EVIL),
-        view.preview(f"/tmp/x/{EVIL}"),
-        view.preview(f"/tmp/x/{EVIL}.avi"),
-        view.preview(f"/tmp/x/{EVIL}.png"),
-        view.note(make_report().model_copy(update={"limits": [EVIL]})),
+        verdict_card(make_report(name=EVIL)),
+        verdict_card(make_refusal("unreadable", f"cannot open {EVIL}", name=EVIL)),
+        working_card(EVIL),
+        failed_card(EVIL),
+        preview(f"/tmp/x/{EVIL}"),
+        preview(f"/tmp/x/{EVIL}.avi"),
+        preview(f"/tmp/x/{EVIL}.png"),
+        note(make_report().model_copy(update={"limits": [EVIL]})),
     ],
 )
 def test_what_comes_from_outside_is_escaped(html):
@@ -87,18 +89,18 @@ def test_what_comes_from_outside_is_escaped(html):
     ("name", "tag"), [("a.mp4", "<video"), ("a.PNG", "<img"), ("a.avi", "<p>")]
 )
 def test_a_preview_is_what_a_browser_can_play(name, tag):
-    assert tag in view.preview(f"/tmp/x/{name}")
+    assert tag in preview(f"/tmp/x/{name}")
 
 
 def test_no_file_has_no_preview():
-    assert view.preview(None) == ""
+    assert preview(None) == ""
 
 
 def test_the_note_holds_the_reports_own_limits_or_those_of_every_verdict():
-    assert all(text.split(".")[0] in view.note().replace("&quot;", '"') for text in LIMITS)
-    assert "Blind to wholly generated video." in view.note(make_report())
+    assert all(text.split(".")[0] in note().replace("&quot;", '"') for text in LIMITS)
+    assert "Blind to wholly generated video." in note(make_report())
 
 
 def test_the_person_who_decides_is_named_where_there_are_several():
-    assert "person 1, the most suspicious of 2 people" in view.verdict_card(make_report())
-    assert "this face" in view.verdict_card(make_report(people=1))
+    assert "person 1, the most suspicious of 2 people" in verdict_card(make_report())
+    assert "this face" in verdict_card(make_report(people=1))

@@ -37,7 +37,7 @@ def stability(report: Report, say: Words = ENGLISH) -> str:
         high=percent(found.high),
     )
     named = {name: say(damage.words) for name, damage in DAMAGES.items()}
-    return charts.range_bars(found, report.threshold, named) + caption(span) + caption(words)
+    return charts.range_bars(found, report.threshold, named, say) + caption(span) + caption(words)
 
 
 def provenance(report: Report, say: Words = ENGLISH) -> str:

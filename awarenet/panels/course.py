@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from html import escape
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from awarenet.explain import Preview
 from awarenet.panels import charts
 from awarenet.panels.people import data_url
 from awarenet.report import Moment, Person, Report
 from awarenet.view import caption, clock, percent
 from awarenet.words import ENGLISH, Words
+
+if TYPE_CHECKING:
+    from awarenet.explain import Preview
 
 NOTE = (
     "Each point is one analyzed frame, calibrated like the answer above; the band is how far the "
@@ -35,8 +38,8 @@ def course(report: Report, person: Person, say: Words = ENGLISH) -> str:
         )
     else:
         words = say("No stretch stands out from the rest.")
-    chart = charts.timeline(report, person.id, interactive=True)
-    return chart + charts.legend(report) + caption(words) + caption(say(NOTE))
+    chart = charts.timeline(report, person.id, interactive=True, say=say)
+    return chart + charts.legend(report, say) + caption(words) + caption(say(NOTE))
 
 
 def moment_card(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from awarenet.explain import ENSEMBLE
+from awarenet.methods import ENSEMBLE
 from awarenet.report import ExplainedFrame, Report
 from awarenet.view import bar, caption, clock, percent, table
 from awarenet.words import ENGLISH, Words
@@ -97,18 +97,23 @@ def meaning(report: Report, person: int, say: Words = ENGLISH) -> str:
 def regions(report: Report, frames: Sequence[ExplainedFrame], say: Words = ENGLISH) -> str:
     """Build the table of how much of the heat lies on which part of the face, over the frames."""
     known = [frame.regions for frame in frames if frame.regions]
-    if not known:
+    areas = [frame.areas for frame in frames if frame.areas]
+    if not known or not areas:
         return ""
     names = [ENSEMBLE, *report.families]
     rows = []
-    for region in known[0][ENSEMBLE]:
-        cells = []
-        for name in names:
-            share = float(np.mean([each[name][region] for each in known]))
+    for region in areas[0]:
+        cells = [percent(float(np.mean([each[region] for each in areas])))]
+        for name in names:  # a map without any heat has no shares
+            shares = [each[name][region] for each in known if name in each]
+            if not shares:
+                cells.append("–")
+                continue
+            share = float(np.mean(shares))
             cells.append(f'{bar(share)}<span class="aw-number">{percent(share)}</span>')
         rows.append([escape(say(region)), *cells])
     title = escape(say("Share of the heat by part of the face"))
-    columns = [say("Part"), say(TOGETHER), *report.families]
+    columns = [say("Part"), say("Of the picture"), say(TOGETHER), *report.families]
     return f"<h3 class='aw-part'>{title}</h3>" + table(columns, rows, "aw-regions")
 
 

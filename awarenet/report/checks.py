@@ -42,6 +42,9 @@ class ExplainedFrame(Part):
         description="family, or ensemble -> region of the face -> share of the heat; null where "
         "the parts of the face could not be told",
     )
+    areas: dict[str, Probability] | None = Field(
+        None, description="region of the face -> share of the picture that it covers"
+    )
     agreement: Number | None = Field(
         None, ge=-1, le=1, description="mean correlation between two families' maps"
     )

@@ -79,12 +79,12 @@ class VerdictSettings(Section):
 class ExplainSettings(Section):
     """[explain] Where the networks looked."""
 
-    # true or false; costs a backward pass a network, a frame and a person
+    # true or false; costs about one more scoring of each frame that is explained
     enabled: bool = True
     # 1-16 frames explained a person, the most suspicious ones
     frames: int = Field(2, ge=1, le=16)
-    # gradcam, the class activation map of the last grid of features
-    method: Literal["gradcam"] = "gradcam"
+    # gradcam, gradcam++, layercam, hirescam or eigencam: class activation maps of the last grid
+    method: Literal["gradcam", "gradcam++", "layercam", "hirescam", "eigencam"] = "gradcam"
     # true or false; blanks the hottest part of each explained face and scores it again
     deletion: bool = True
     # 0-1, opacity of the hottest spot of an overlay

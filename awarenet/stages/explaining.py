@@ -8,7 +8,16 @@ import numpy as np
 
 from awarenet import report as parts
 from awarenet.evidence import Evidence, Overlay, Progress
-from awarenet.explain import ENSEMBLE, heat_maps, overlay
+from awarenet.explain import (
+    ENSEMBLE,
+    agreement,
+    deletion,
+    find_regions,
+    heat_maps,
+    overlay,
+    region_areas,
+    region_shares,
+)
 
 
 def explain(evidence: Evidence) -> Iterator[Progress]:
@@ -26,19 +35,44 @@ def explain(evidence: Evidence) -> Iterator[Progress]:
         moment = person.timeline[place]
         strength = {ENSEMBLE: moment.probability, **moment.families}
         with evidence.clock("explain"):
+            crop = sighting.crop
+            maps = heat_maps(evidence.runtime, crop[None], chosen.method, evidence.should_stop)
+            one = {family: heat[0] for family, heat in maps.items()}
             preview = evidence.previews[sighting.frame]
             image, box = preview.image(), preview.scaled(sighting.face.box)
-            for family, heat in heat_maps(evidence.runtime, sighting.crop[None]).items():
-                drawn = overlay(image, box, margin, heat[0], strength[family], chosen.alpha)
+            for family, heat in one.items():
+                drawn = overlay(image, box, margin, heat, strength[family], chosen.alpha)
                 evidence.overlays.append(
                     Overlay(person.id, sighting.frame, sighting.time_s, family, drawn)
                 )
-        evidence.explained.append(
-            parts.ExplainedFrame(
-                person=person.id,
-                frame=sighting.frame,
-                time_s=sighting.time_s,
-                strength=strength,
+            evidence.explained.append(
+                parts.ExplainedFrame(
+                    person=person.id,
+                    frame=sighting.frame,
+                    time_s=sighting.time_s,
+                    strength=strength,
+                    **_tested(evidence, crop, one),
+                )
             )
-        )
     yield Progress("explain", len(wanted), len(wanted), "Drawing heat maps")
+
+
+def _tested(evidence: Evidence, crop: np.ndarray, maps: dict[str, np.ndarray]) -> dict[str, object]:
+    """Put the maps of one crop to the test: which parts of the face, how alike, what they move."""
+    found = find_regions(crop, evidence.bundle.config.crop.margin)
+    change = None
+    if evidence.settings.explain.deletion:
+        change = deletion(
+            evidence.runtime,
+            lambda logits: evidence.judge(logits).frames,
+            crop,
+            maps[ENSEMBLE],
+            within=~found["outside"] if found else None,
+            should_stop=evidence.should_stop,
+        )
+    return {
+        "regions": region_shares(maps, found) if found else None,
+        "areas": region_areas(found) if found else None,
+        "agreement": agreement(maps),
+        "deletion": change,
+    }

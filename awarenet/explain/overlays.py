@@ -1,11 +1,6 @@
-"""Where the networks looked: Grad-CAM heat maps by family, and their overlay on the frame.
+"""A heat map laid over the frame that its crop was cut from, and the small frames kept for that.
 
-A map shows which parts of the face moved this network's logit toward "fake". It does not mark a
-forgery: every map is stretched to its own full range, so a face that is surely genuine has a
-hottest spot too. That is why an overlay is faded by the score.
-Source: Selvaraju et al., Grad-CAM, 2017, https://arxiv.org/abs/1610.02391.
-
-Shapes: B crops, S side of a crop in px, H and W of a frame in px.
+Shapes: S side of a crop in px, H and W of a frame in px.
 """
 
 from __future__ import annotations
@@ -16,16 +11,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 from PIL import Image
-from torch import nn
 
-from awarenet.ensemble import Ensemble
 from awarenet.faces import Box, square_box
-from awarenet.runtime import Runtime
-from awarenet.zoo import get_spec, preprocess
 
-ENSEMBLE = "ensemble"  # key of the map of all families together
 PREVIEW_PX = 1280  # longer side of the picture under a heat map
 JPEG_QUALITY = 90  # of that picture while it waits; nothing is measured on it
 
@@ -57,39 +46,6 @@ class Preview:
         """Turn a box in px of the frame into px of the preview."""
         x0, y0, x1, y1 = (side * self.scale for side in box)
         return x0, y0, x1, y1
-
-
-def cam_layers(ensemble: Ensemble) -> dict[str, str]:
-    """Name the layer that each family's maps are taken from."""
-    return {family: get_spec(family).cam_layer for family in ensemble.families}
-
-
-def heat_maps(runtime: Runtime, crops: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute what in each crop spoke for "fake", family by family and for the ensemble.
-
-    A family's map is the mean of its members' maps; the ensemble's is the mean of the families'
-    by their learned weights. The networks run in float32 here, whatever they are scored in.
-
-    Args:
-        runtime: Its lock is held meanwhile: hooks hang in the networks.
-        crops: (B, S, S, 3) uint8 RGB; B may be 0.
-
-    Returns:
-        By family, and under `ENSEMBLE`: (B, S, S) float32 in 0..1.
-    """
-    ensemble, side = runtime.ensemble, crops.shape[1]
-    maps = {family: np.zeros((len(crops), side, side), np.float32) for family in ensemble.families}
-    if len(crops):
-        with runtime.lock, torch.enable_grad():
-            batch = torch.from_numpy(np.ascontiguousarray(crops)).to(runtime.device)
-            for family, members in ensemble.members.items():
-                images = preprocess(batch, ensemble.specs[family])
-                layer = get_spec(family).cam_layer
-                grids = np.mean([_member_maps(member, layer, images) for member in members], axis=0)
-                maps[family][:] = [_resize(grid, side) for grid in grids]
-    weighted = [maps[family] * np.float32(share) for family, share in ensemble.weights.items()]
-    maps[ENSEMBLE] = np.clip(np.sum(weighted, axis=0), 0, 1)
-    return maps
 
 
 def overlay(
@@ -140,23 +96,3 @@ def overlay(
     part = result[top:bottom, left:right]
     part[:] = np.round(part + (color - part) * (alpha * value)).astype(np.uint8)
     return result
-
-
-def _member_maps(member: nn.Module, layer: str, images: torch.Tensor) -> np.ndarray:
-    """(B, side, side) float32 in 0..1: Grad-CAM of one network's logit."""
-    # imported here: it takes seconds, and most callers never explain
-    from pytorch_grad_cam import GradCAM
-    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-
-    maps = None
-    # parameters are frozen, so the graph has to begin at the input
-    images = images.detach().clone().requires_grad_(True)
-    with GradCAM(model=member, target_layers=[member.get_submodule(layer)]) as cam:
-        maps = cam(input_tensor=images, targets=[ClassifierOutputTarget(0)] * len(images))
-    if maps is None:  # leaving the block swallows an IndexError
-        raise RuntimeError(f"Grad-CAM gave no map at layer {layer!r}; its grid has another shape")
-    return np.clip(maps, 0, 1)
-
-
-def _resize(grid: np.ndarray, side: int) -> np.ndarray:
-    return np.clip(cv2.resize(grid, (side, side), interpolation=cv2.INTER_LINEAR), 0, 1)
