@@ -30,6 +30,7 @@ from page import api  # noqa: E402
 from page.batch import BatchTab  # noqa: E402
 from page.clip import ClipTab  # noqa: E402
 from page.compare import CompareTab  # noqa: E402
+from page.controls import find_examples  # noqa: E402
 from page.language import label, spoken_by, translations  # noqa: E402
 from page.pieces import Html  # noqa: E402
 from page.runner import Runner  # noqa: E402
@@ -75,13 +76,15 @@ def build_app(
             with gr.Tab(label("Many files"), id="batch"):
                 BatchTab(runner, settings)
 
-        def speak(request: gr.Request) -> list:
-            """Say what stands on the page from the start in the reader's language."""
-            say = spoken_by(request)
-            return [heading(say), *clip.static(say)]
+        def greet(request: gr.Request) -> list:
+            """Say what stands here in the reader's language; take the example that a link names."""
+            say, wanted = spoken_by(request), request.query_params.get("example")
+            named = [path for path in find_examples(examples) if path.stem == wanted]
+            chosen = gr.File(value=str(named[0])) if named else gr.skip()
+            return [heading(say), chosen, *clip.static(say)]
 
         page.load(
-            speak, None, [title, *clip.statics()], api_visibility="private",
+            greet, None, [title, clip.clip, *clip.statics()], api_visibility="private",
             show_progress="hidden", queue=False,
         )  # fmt: skip
     return page

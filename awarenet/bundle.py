@@ -4,6 +4,7 @@
     <family>-<i>/config.json      timm's own layout: plain timm loads a whole network by local-dir:
     <family>-<i>/model.safetensors
     golden.safetensors            a stored input, and each member's logit for it
+    competence.safetensors        how far a face is from the training data; not every bundle has it
     README.md                     the model card
 
 Reading checks every file: hashes, keys, shapes, and that the stored input gives the stored logits
@@ -15,7 +16,6 @@ Shapes: n golden crops, S side of a crop in px, F families, K members a family.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
@@ -28,10 +28,16 @@ import torch
 from pydantic import JsonValue, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
 
 from awarenet import bundle_config as parts
-from awarenet.bundle_config import CONFIG_FILE, GOLDEN_FILE, README_FILE, WEIGHTS_FILE
+from awarenet.bundle_competence import read_competence, write_competence
+from awarenet.bundle_config import (
+    COMPETENCE_FILE,
+    CONFIG_FILE,
+    GOLDEN_FILE,
+    README_FILE,
+    WEIGHTS_FILE,
+)
 from awarenet.bundle_files import (
     BundleFolder,
     check_hash,
@@ -39,14 +45,14 @@ from awarenet.bundle_files import (
     open_source,
     replace_folder,
 )
-from awarenet.combine import Mean
+from awarenet.bundle_members import logits_of, read_member, write_member
+from awarenet.bundle_votes import OtherVote, describe_combiner
+from awarenet.competence import Competence
 from awarenet.ensemble import Ensemble
 from awarenet.errors import BundleError
 from awarenet.hashing import hash_file
-from awarenet.zoo import Spec, create_model
 
 _DTYPES = {"float16": torch.float16, "float32": torch.float32}
-_STORED = {"F16", "BF16", "F32"}  # safetensors' names of what a weight may be stored as
 _MAX_GOLDEN = 16  # crops
 
 
@@ -59,6 +65,7 @@ class Bundle:
     source: str  # as it was asked for
     revision: str | None  # commit on the Hub; None for a local folder
     sha256: str  # of config.json, which holds the hashes of the other files
+    competence: Competence | None = None  # None: it does not know its own limits
 
 
 def save_bundle(
@@ -76,6 +83,8 @@ def save_bundle(
     readme: str,
     dtype: str = "float16",
     tolerance: float = 0.01,
+    other_votes: Sequence[OtherVote] = (),
+    competence: Competence | None = None,
 ) -> parts.BundleConfig:
     """Write an ensemble to a folder, all of it or nothing.
 
@@ -94,6 +103,8 @@ def save_bundle(
         dtype: float16 or float32. Vectors (biases, normalization) are float32 in both: they are
             few, and a variance may be too large or too small for float16.
         tolerance: Largest difference of a golden logit that another machine may show.
+        other_votes: What the verdict could have been made by instead.
+        competence: How far a face is from the training data; None where it was not measured.
 
     Returns:
         What was written to config.json.
@@ -122,17 +133,17 @@ def save_bundle(
             for index, network in enumerate(networks):
                 place = temporary / f"{family}-{index}"
                 spec = ensemble.specs[family]
-                sha256 = _write_member(place, network, family, spec, _DTYPES[dtype])
+                sha256 = write_member(place, network, family, spec, _DTYPES[dtype])
                 seed = seeds[family][index]
                 members.append(parts.Member(folder=place.name, sha256=sha256, seed=seed))
-                logits.append(_logits_of(place / WEIGHTS_FILE, family, spec, crops))
+                logits.append(logits_of(place / WEIGHTS_FILE, family, spec, crops))
             families.append(parts.describe_family(family, spec, members))
         golden = torch.cat(logits, dim=1).view(len(crops), len(families), -1)  # (n, F, K)
         save_file({"crops": crops, "logits": golden.contiguous()}, temporary / GOLDEN_FILE)
         config = parts.BundleConfig(
             name=name,
             families=tuple(families),
-            combiner=parts.describe_combiner(ensemble.combiner, ensemble.families),
+            combiner=describe_combiner(ensemble.combiner, ensemble.families),
             calibration=calibration,
             thresholds=thresholds,
             crop=crop,
@@ -140,6 +151,8 @@ def save_bundle(
             metrics=dict(metrics),
             versions={key: metadata.version(key) for key in ("torch", "timm", "safetensors")},
             golden=parts.Golden(tolerance=tolerance, sha256=hash_file(temporary / GOLDEN_FILE)),
+            other_votes=tuple(other_votes),
+            competence=None if competence is None else write_competence(temporary, competence),
         )
         (temporary / CONFIG_FILE).write_text(config.model_dump_json(indent=2) + "\n", "utf-8")
         (temporary / README_FILE).write_text(readme, "utf-8")
@@ -172,7 +185,7 @@ def load_bundle(source: str | Path) -> Bundle:
             "get the bundle anew, or a version of awarenet that reads it"
         ) from error
     members = {
-        family.name: [_read_member(folder, family, member) for member in family.members]
+        family.name: [read_member(folder, family, member) for member in family.members]
         for family in config.families
     }
     ensemble = Ensemble(
@@ -181,86 +194,19 @@ def load_bundle(source: str | Path) -> Bundle:
         {family.name: family.spec for family in config.families},
     )
     ensemble.eval().requires_grad_(False)
-    _check_golden(folder, config, ensemble)
+    seen = _check_golden(folder, config, ensemble)
     digest = hashlib.sha256(content).hexdigest()
-    return Bundle(config, ensemble, str(source), folder.revision, digest)
+    competence = None
+    if config.competence is not None:
+        place = folder.file(COMPETENCE_FILE)
+        competence = read_competence(place, config.competence, ensemble.families, seen)
+    return Bundle(config, ensemble, str(source), folder.revision, digest, competence)
 
 
-def _write_member(
-    place: Path, network: nn.Module, family: str, spec: Spec, dtype: torch.dtype
-) -> str:
-    """Write one network's folder; return the hash of its weights."""
-    stored = {}
-    for key, tensor in network.state_dict().items():
-        tensor = tensor.detach().cpu().contiguous()
-        if tensor.is_floating_point():
-            tensor = tensor.to(dtype if tensor.ndim > 1 else torch.float32)
-            if not torch.isfinite(tensor).all():
-                raise BundleError(f"{place.name}: {key} is not finite in {dtype}; use float32")
-        stored[key] = tensor
-    place.mkdir()
-    save_file(stored, place / WEIGHTS_FILE, metadata={"format": "pt"})
-    described = parts.member_config(network, family, spec)
-    (place / CONFIG_FILE).write_text(json.dumps(described, indent=2) + "\n", "utf-8")
-    return hash_file(place / WEIGHTS_FILE)
-
-
-def _read_member(folder: BundleFolder, family: parts.Family, member: parts.Member) -> nn.Module:
-    """Build one network and fill it, after every check but the golden one."""
-    path = folder.file(member.folder, CONFIG_FILE)
-    with torch.random.fork_rng(devices=[]):  # its random start is nobody's business
-        network = create_model(family.name)
-    try:
-        found = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{path} is not JSON: {error}; get the bundle anew") from error
-    expected = parts.member_config(network, family.name, family.spec)
-    if difference := parts.first_difference(found, expected):
-        raise BundleError(f"{path}: {difference} for {family.name}; get the bundle anew")
-    weights = folder.file(member.folder, WEIGHTS_FILE)
-    check_hash(weights, member.sha256)
-    _fill(network, weights)
-    return network
-
-
-def _fill(network: nn.Module, path: Path) -> None:
-    """Load stored weights into a network; its keys and shapes must be the file's."""
-    own = network.state_dict()
-    try:
-        with safe_open(path, framework="pt") as stored:
-            keys = set(stored.keys())
-            for key in sorted(own.keys() ^ keys):
-                state = "is missing" if key in own else "is unknown"
-                raise BundleError(
-                    f"{path}: tensor {key!r} {state}; expected the {len(own)} tensors of "
-                    f"{type(network).__name__}; get the bundle anew"
-                )
-            for key, tensor in own.items():
-                part = stored.get_slice(key)
-                shape, kind = tuple(part.get_shape()), part.get_dtype()
-                fits = kind in _STORED if tensor.is_floating_point() else kind == "I64"
-                if shape != tuple(tensor.shape) or not fits:
-                    raise BundleError(
-                        f"{path}: tensor {key!r} is {shape} {kind}; expected "
-                        f"{tuple(tensor.shape)} {tensor.dtype}; get the bundle anew"
-                    )
-            network.load_state_dict({key: stored.get_tensor(key) for key in own}, strict=True)
-    except SafetensorError as error:
-        raise BundleError(f"{path} is not a safetensors file: {error}; get it anew") from error
-
-
-def _logits_of(weights: Path, family: str, spec: Spec, crops: Tensor) -> Tensor:
-    """Score crops with a stored network, (n, 1)."""
-    with torch.random.fork_rng(devices=[]):
-        network = create_model(family)
-    _fill(network, weights)
-    alone = Ensemble({family: [network]}, Mean(1), {family: spec}).eval()
-    with torch.no_grad():
-        return alone(crops)[:, 0]
-
-
-def _check_golden(folder: BundleFolder, config: parts.BundleConfig, ensemble: Ensemble) -> None:
-    """Score the stored input and compare."""
+def _check_golden(
+    folder: BundleFolder, config: parts.BundleConfig, ensemble: Ensemble
+) -> dict[str, np.ndarray]:
+    """Score the stored input and compare; give the features that were seen in it."""
     path = folder.file(GOLDEN_FILE)
     check_hash(path, config.golden.sha256)
     shape = (len(ensemble.families), ensemble.members_per_family)
@@ -273,7 +219,7 @@ def _check_golden(folder: BundleFolder, config: parts.BundleConfig, ensemble: En
     except (SafetensorError, ValueError) as error:
         raise BundleError(f"{path}: {error}; get the bundle anew") from error
     with torch.no_grad():
-        found = ensemble(crops)
+        found, seen = ensemble.observe(crops)
     wrong = ~((found - expected).abs() <= config.golden.tolerance)  # true for NaN as well
     if wrong.any():
         crop, family, member = wrong.nonzero()[0].tolist()
@@ -283,6 +229,7 @@ def _check_golden(folder: BundleFolder, config: parts.BundleConfig, ensemble: En
             f"expected {expected[crop, family, member]:.4f} within {config.golden.tolerance}; "
             "get the bundle anew, and install the pinned packages"
         )
+    return {family: each.numpy() for family, each in seen.items()}
 
 
 def _check_golden_crops(crops: np.ndarray, crop: parts.Crop) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import Field, JsonValue, StringConstraints, model_validator
 from torch import nn
 
 from awarenet import combine
+from awarenet.bundle_votes import Calibration, Combiner, OtherVote, Part, Probability
 from awarenet.errors import SettingsError
 from awarenet.zoo import Spec, adapt_spec, get_spec
 
@@ -20,21 +21,15 @@ FORMAT = "awarenet.bundle/1"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 GOLDEN_FILE = "golden.safetensors"
+COMPETENCE_FILE = "competence.safetensors"
 README_FILE = "README.md"
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 # one path part: no separator, no leading dot, so neither ".." nor a hidden folder
 FolderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
-
-
-class Member(_Part):
+class Member(Part):
     """One trained network."""
 
     folder: FolderName  # beside the bundle's config.json
@@ -42,7 +37,7 @@ class Member(_Part):
     seed: int  # of its head, and of the order and augmentation of its training
 
 
-class Family(_Part):
+class Family(Part):
     """The members of one architecture."""
 
     name: str  # in zoo.SPECS
@@ -58,37 +53,7 @@ class Family(_Part):
         return adapt_spec(get_spec(self.name), **fed)
 
 
-class Trees(_Part):
-    """The forest of a `stack`; see `combine.Forest`. All trees are of one depth, at most 8."""
-
-    features: tuple[tuple[int, ...], ...] = Field(min_length=1, max_length=1000)
-    thresholds: tuple[tuple[float, ...], ...]
-    leaves: tuple[tuple[Probability, ...], ...]
-
-    @model_validator(mode="after")
-    def _shallow(self) -> Trees:
-        if max(map(len, self.features)) > 255:
-            raise ValueError("a tree with more than 255 nodes; expected a depth of 8 at most")
-        return self
-
-
-class Combiner(_Part):
-    """How the members' logits become one probability."""
-
-    name: str  # in combine.COMBINERS
-    weights: dict[str, float]  # share of each family; positive, they sum to 1
-    forest: Trees | None = None  # of a `stack`
-
-
-class Calibration(_Part):
-    """Turns a mean logit l into a calibrated probability: sigmoid(scale * l + offset)."""
-
-    scale: float = Field(gt=0)
-    offset: float
-    fitted_on: str  # in words: which data, how many clips
-
-
-class ThresholdRow(_Part):
+class ThresholdRow(Part):
     """What happens at one threshold."""
 
     threshold: Probability
@@ -96,7 +61,7 @@ class ThresholdRow(_Part):
     detection_rate: Probability  # share of fakes at or above it
 
 
-class Thresholds(_Part):
+class Thresholds(Part):
     """Where "fake" begins, and what else could have been chosen."""
 
     default: Probability
@@ -104,7 +69,7 @@ class Thresholds(_Part):
     fitted_on: str
 
 
-class Crop(_Part):
+class Crop(Part):
     """How faces were cut out for training; the same has to be done for scoring."""
 
     detector: str  # as settings' faces.detector
@@ -112,7 +77,7 @@ class Crop(_Part):
     side: int = Field(ge=32, le=1024)  # of the stored crop, px
 
 
-class TrainedOn(_Part):
+class TrainedOn(Part):
     """Where the members' knowledge comes from."""
 
     text: str
@@ -120,14 +85,22 @@ class TrainedOn(_Part):
     split_sha256: Sha256
 
 
-class Golden(_Part):
+class Golden(Part):
     """The check that this machine computes what the trainer's did."""
 
     tolerance: float = Field(gt=0, le=1)  # largest difference of a logit
     sha256: Sha256  # of golden.safetensors
 
 
-class BundleConfig(_Part):
+class CompetenceFile(Part):
+    """What competence.safetensors is; see `competence.Competence`."""
+
+    sha256: Sha256
+    limit: float = Field(gt=0)  # a person whose frames' median distance is larger lies outside
+    fitted_on: str  # in words: which faces the distance is from, on whom the limit was set
+
+
+class BundleConfig(Part):
     """A bundle's config.json."""
 
     format: Literal["awarenet.bundle/1"] = FORMAT
@@ -141,6 +114,8 @@ class BundleConfig(_Part):
     metrics: dict[str, JsonValue]
     versions: dict[str, str]  # of the packages that made it
     golden: Golden
+    other_votes: tuple[OtherVote, ...] = Field(default=(), max_length=32)
+    competence: CompetenceFile | None = None  # None: it does not know its own limits
 
     @model_validator(mode="after")
     def _parts_fit(self) -> BundleConfig:
@@ -161,6 +136,14 @@ class BundleConfig(_Part):
             except SettingsError as error:
                 raise ValueError(str(error)) from error
         self.build_combiner()
+        if len({vote.name for vote in self.other_votes}) != len(self.other_votes):
+            raise ValueError("one of other_votes stands twice")
+        for vote in self.other_votes:
+            voters = [name for name in names if name in vote.combiner.weights]
+            try:
+                vote.combiner.build(voters)
+            except ValueError as error:
+                raise ValueError(f"other_votes: {vote.name}: {error}") from error
         return self
 
     def build_combiner(self) -> combine.Combiner:
@@ -169,11 +152,7 @@ class BundleConfig(_Part):
         Raises:
             ValueError: It cannot be built.
         """
-        described = self.combiner
-        weights = [described.weights[family.name] for family in self.families]
-        trees = described.forest
-        forest = combine.Forest(**trees.model_dump()) if trees else None
-        return combine.create_combiner(described.name, weights, forest)
+        return self.combiner.build([family.name for family in self.families])
 
 
 def describe_family(name: str, spec: Spec, members: Sequence[Member]) -> Family:
@@ -185,27 +164,6 @@ def describe_family(name: str, spec: Spec, members: Sequence[Member]) -> Family:
         normalization="own" if spec == own else "imagenet",
         views=spec.views,
         members=tuple(members),
-    )
-
-
-def describe_combiner(combiner: combine.Combiner, families: Sequence[str]) -> Combiner:
-    """Say in a config's words how a combiner works; `BundleConfig.build_combiner` turns it back.
-
-    Args:
-        combiner: One of `combine.COMBINERS`.
-        families: Their names, in its order.
-    """
-    forest = None
-    if isinstance(combiner, combine.Stack):
-        forest = Trees(
-            features=combiner.features.tolist(),
-            thresholds=combiner.thresholds.tolist(),
-            leaves=combiner.leaves.tolist(),
-        )
-    return Combiner(
-        name=next(key for key, kind in combine.COMBINERS.items() if type(combiner) is kind),
-        weights=dict(zip(families, combiner.weights.tolist(), strict=True)),
-        forest=forest,
     )
 
 

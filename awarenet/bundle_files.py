@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from awarenet import hub
 from awarenet.bundle_config import (
+    COMPETENCE_FILE,
     CONFIG_FILE,
     FORMAT,
     GOLDEN_FILE,
@@ -24,7 +25,14 @@ from awarenet.hashing import hash_file
 
 _HUB = re.compile(r"hf-hub:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 _BARE = re.compile(r"[\w.-]+/[\w.-]+(?:@[\w./-]+)?", re.ASCII)
-_WANTED = [CONFIG_FILE, f"*/{CONFIG_FILE}", f"*/{WEIGHTS_FILE}", GOLDEN_FILE, README_FILE]
+_WANTED = [
+    CONFIG_FILE,
+    f"*/{CONFIG_FILE}",
+    f"*/{WEIGHTS_FILE}",
+    GOLDEN_FILE,
+    COMPETENCE_FILE,
+    README_FILE,
+]
 _MAX_JSON = 10_000_000  # bytes; a real one has a few thousand
 
 
@@ -89,7 +97,8 @@ def bundle_contents(config: BundleConfig) -> list[str]:
     """Name the files that make up a bundle, relative to its folder."""
     folders = [member.folder for family in config.families for member in family.members]
     members = [f"{folder}/{name}" for folder in folders for name in (CONFIG_FILE, WEIGHTS_FILE)]
-    return [CONFIG_FILE, GOLDEN_FILE, README_FILE, *members]
+    known = [COMPETENCE_FILE] if config.competence else []
+    return [CONFIG_FILE, GOLDEN_FILE, *known, README_FILE, *members]
 
 
 def check_hash(path: Path, expected: str) -> None:

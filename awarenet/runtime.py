@@ -1,6 +1,6 @@
 """How an ensemble runs fast here: device, number format, batches; and why these were chosen.
 
-Shapes: B crops, F families, K members a family, S side of a crop in px.
+Shapes: B crops, F families, K members a family, S side of a crop in px, C channels of a layer.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import contextlib
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -24,6 +25,18 @@ _DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+
+
+# what is asked of an ensemble: (B, S, S, 3) crops -> (B, F, K) logits, and what else it saw
+_Ask = Callable[[torch.Tensor], tuple[torch.Tensor, dict[str, torch.Tensor]]]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the networks say of crops, and what they saw in them."""
+
+    logits: np.ndarray  # (B, F, K) float32, above 0 leans fake
+    features: dict[str, np.ndarray]  # family -> (B, C) float32, see `Ensemble.observe`
 
 
 class Runtime:
@@ -97,21 +110,32 @@ class Runtime:
             Canceled: `should_stop` said so.
             AwareNetError: The GPU's memory does not hold even one crop.
         """
-        if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8:
-            raise ValueError(f"crops {crops.shape} {crops.dtype}; expected (B, S, S, 3) uint8")
         families, members = len(self.ensemble.families), self.ensemble.members_per_family
-        result = np.empty((len(crops), families, members), np.float32)
-        done = 0
-        while done < len(crops):
-            if should_stop is not None and should_stop():
-                raise Canceled("scoring was stopped")
-            batch = torch.from_numpy(np.ascontiguousarray(crops[done : done + self.batch_size]))
-            scores = self._score(batch)
-            if scores is None:
-                continue  # once more, with the smaller batch
-            result[done : done + len(batch)] = scores
-            done += len(batch)
-        return result
+        none = np.empty((0, families, members), np.float32)
+        found = self._batches(crops, lambda batch: (self.ensemble(batch), {}), should_stop)
+        return np.concatenate([none, *(logits for logits, _ in found)])
+
+    def observe(self, crops: np.ndarray, should_stop: Callable[[], bool] | None = None) -> Observed:
+        """Score crops as `logits` does, and keep what was seen in them, in the same pass.
+
+        Args:
+            crops: (B, S, S, 3) uint8 RGB, B at least 1.
+            should_stop: Asked before each batch.
+
+        Raises:
+            Canceled: `should_stop` said so.
+            AwareNetError: The GPU's memory does not hold even one crop.
+        """
+        if not len(crops):
+            raise ValueError("no crops; expected at least one to observe")
+        found = list(self._batches(crops, self.ensemble.observe, should_stop))
+        return Observed(
+            np.concatenate([logits for logits, _ in found]),
+            {
+                family: np.concatenate([features[family] for _, features in found])
+                for family in self.ensemble.families
+            },
+        )
 
     def autocast(self) -> contextlib.AbstractContextManager:
         """Give the context that runs convolutions in `dtype`."""
@@ -119,11 +143,32 @@ class Runtime:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, self.dtype)
 
-    def _score(self, batch: torch.Tensor) -> np.ndarray | None:
-        """Score one batch; None where memory ran out and the batch size was halved."""
+    def _batches(
+        self, crops: np.ndarray, ask: _Ask, should_stop: Callable[[], bool] | None
+    ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        """Ask the ensemble about crops, as many at a time as there is room for; raises Canceled."""
+        if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8:
+            raise ValueError(f"crops {crops.shape} {crops.dtype}; expected (B, S, S, 3) uint8")
+        done = 0
+        while done < len(crops):
+            if should_stop is not None and should_stop():
+                raise Canceled("scoring was stopped")
+            batch = torch.from_numpy(np.ascontiguousarray(crops[done : done + self.batch_size]))
+            found = self._ask(ask, batch)
+            if found is None:
+                continue  # once more, with the smaller batch
+            yield found
+            done += len(batch)
+
+    def _ask(
+        self, ask: _Ask, batch: torch.Tensor
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]] | None:
+        """Ask about one batch; None where it has to be done again, smaller or in float32."""
         try:
             with self.lock, torch.no_grad(), self.autocast():
-                scores = self.ensemble(batch.to(self.device)).cpu()
+                scores, seen = ask(batch.to(self.device))
+                scores = scores.cpu()
+                features = {family: each.cpu().numpy() for family, each in seen.items()}
         except torch.OutOfMemoryError as error:
             if len(batch) == 1:
                 raise AwareNetError(
@@ -133,7 +178,7 @@ class Runtime:
                 ) from error
         else:
             if torch.isfinite(scores).all() or self.dtype == torch.float32:
-                return scores.numpy()
+                return scores.numpy(), features
             logger.warning("%s overflowed; going on in float32", self.dtype)
             self.dtype = torch.float32
             self.reason += "; float32 since the other overflowed"

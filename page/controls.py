@@ -75,11 +75,16 @@ def explain_threshold(runner: Runner, threshold: float, say: Words) -> str:
 
 def offer_examples(folder: Path, clip: gr.File) -> None:
     """Offer the clips and pictures of a folder, if there are any."""
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    paths = find_examples(folder)
     if paths:
         names = [path.stem.replace("_", " ") for path in paths]
         rows = [[str(path)] for path in paths]
-        gr.Examples(rows, [clip], label="Clips of our own making", example_labels=names)
+        gr.Examples(rows, [clip], label=label("Clips of our own making"), example_labels=names)
+
+
+def find_examples(folder: Path) -> list[Path]:
+    """Give the clips and pictures of a folder, sorted; it may be missing."""
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
 
 
 def say_privacy(kept_s: int) -> gr.HTML:

@@ -3,8 +3,8 @@
 import ast
 from pathlib import Path
 
-from awarenet.methods import ENSEMBLE, METHODS
 from awarenet.explain.regions import REGIONS
+from awarenet.methods import ENSEMBLE, METHODS
 from awarenet.panels import answer, checks, course, families, heat
 from awarenet.quality import LIMITS, MESSAGES
 from awarenet.stability import DAMAGES

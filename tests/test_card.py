@@ -74,6 +74,15 @@ def test_the_combiner_and_what_it_was_fitted_on_are_told(run, ensemble, said):
     assert "{{" not in card and "{%" not in card
 
 
+def test_how_far_the_ensemble_may_be_asked_is_told_where_it_was_fitted(run):
+    folder, fitted, metrics = run
+    (experiment,) = experiments(report_settings(folder, grid=GRID))
+    assert "the networks would guess" not in model_card(experiment, fitted, metrics)
+    known = {"sha256": "0" * 64, "limit": 1.25, "fitted_on": "distance to 7 training faces"}
+    card = model_card(experiment, {**fitted, "competence": known}, metrics)
+    assert "(distance to 7 training faces).\nBeyond 1.250, an answer is" in card
+
+
 def test_figures_are_those_of_the_ensemble_that_ships(run):
     _, _, metrics = run
     card = card_of(run, ensemble={"combiner": "stack"})

@@ -42,6 +42,7 @@ ONLY = {  # module -> the packages that it may import beside Python's own
     "resampling": {"numpy", "awarenet.odds"},
     "scoring": {"numpy", "awarenet.errors", "awarenet.odds", "awarenet.resampling"},
     "segments": {"numpy"},
+    "competence": {"numpy"},
     "combine": {"torch", "awarenet.errors"},
     "nets": {"torch", "awarenet.errors", "awarenet.nets"},
 }

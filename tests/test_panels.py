@@ -109,7 +109,7 @@ def test_what_a_persons_faces_are_worth_stands_beside_them(report):
     competence = Competence(distance=3.2, limit=2.5, outside=True)
     person = report.people[0].model_copy(update={"quality": quality, "competence": competence})
     html = people.worth(person)
-    for words in ("88 px", "140", "41%", "20%", "12°", "outside (3.2 / 2.5)"):
+    for words in ("88 px", "140", "41%", "20%", "12°", "outside the training data (3.2 / 2.5)"):
         assert words in html
     assert people.worth(report.people[0]) == ""
 

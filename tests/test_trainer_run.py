@@ -181,6 +181,19 @@ def test_the_bundle_loads_and_says_what_it_was_made_of(run):
 
 
 @pytest.mark.slow
+def test_the_bundle_knows_its_limits_and_other_ways_to_vote(run):
+    bundle = load_bundle(run / "bundle")
+    fitted = json.loads((run / OWN / "fit.json").read_text("utf-8"))
+    assert bundle.config.competence.model_dump() == fitted["competence"]
+    assert list(bundle.competence.views) == FAMILIES
+    assert 0 < bundle.competence.limit
+    votes = {vote.name: vote for vote in bundle.config.other_votes}
+    # of two families, the best two and the two smallest are all there are
+    assert set(votes) == {"mean", "hard_best", "soft_best"}
+    assert votes["mean"].calibration.scale == fitted["calibrations"]["plain mean"]["scale"]
+
+
+@pytest.mark.slow
 def test_the_card_says_how_people_were_split_and_what_crosses(run, monkeypatch):
     [experiment] = experiments(load_settings(PRESET, (), TrainerSettings))
     names = ("fit.json", "metrics.json")

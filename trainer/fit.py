@@ -1,8 +1,9 @@
-"""Ensembles, calibration and threshold, none of them on anybody who is trained or tested on.
+"""Ensembles, calibration, threshold, and how far an ensemble may be asked; none on test people.
 
 - Weights of every ensemble: validation people's faces; see `ensembles.voting`.
 - Calibration: clips of validation people of the data sets, and real clips of calibration people
   ([data] videos), as they are and swapped.
+- Competence: how far a face lies from the training data; its limit on the same people.
 - Threshold: so that few genuine clips are flagged, of each of these and of validation portraits.
 """
 
@@ -19,6 +20,7 @@ from awarenet.errors import AwareNetError
 from trainer.atomic import read_json, write_json
 from trainer.batches.samples import draw_crops
 from trainer.bundles.assemble import write_raw_bundle
+from trainer.competence import fit_competence
 from trainer.ensembles.fitting import fit_all
 from trainer.ensembles.scorers import Scorer, read
 from trainer.ensembles.voting import shipped
@@ -61,7 +63,8 @@ def fit(experiment: Experiment) -> dict:
     if is_made(out, _made_of(experiment), again=True):
         log.info("ensemble: %s is there, skipped", out)
         return read_json(out)
-    rows = experiment.rows(read_manifest(experiment.manifest), "validation")
+    everyone = read_manifest(experiment.manifest)
+    rows = experiment.rows(everyone, "validation")
     portraits = [row for row in rows if experiment.is_portrait(row)]
     others = [row for row in rows if not experiment.is_portrait(row)]
     if {row.label for row in rows} != {0, 1}:
@@ -96,7 +99,16 @@ def fit(experiment: Experiment) -> dict:
     )  # fmt: skip
     name = shipped(settings.ensemble.combiner, settings.ensemble.choose)
     scorer = read(found["ensembles"][name], experiment.families)
-    result = {**found, "ships": name, **calibrate(scored, genuine, scorer, settings)}
+    competence = fit_competence(
+        experiment, [experiment.families[column] for column in scorer.columns],
+        experiment.rows(everyone, "train"), rows, clips,
+    )  # fmt: skip
+    result = {
+        **found,
+        "ships": name,
+        **calibrate(scored, genuine, scorer, settings),
+        "competence": competence.model_dump(mode="json") if competence else None,
+    }
     log.info("ensemble: family weights %s", {k: round(v, 3) for k, v in result["weights"].items()})
     write_json(out, result)
     return result
@@ -132,6 +144,7 @@ def _made_of(experiment: Experiment) -> dict:
         "ensemble": settings.ensemble.model_dump(mode="json", exclude={"name", "bundle"}),
         "frames": [settings.sampling.frames, settings.evaluate.frames],
         "faces": settings.faces.model_dump(mode="json"),
+        "augment": settings.augment.model_dump(mode="json"),  # as the faces that it knows were
     }
 
 

@@ -11,7 +11,7 @@ from awarenet.documents import pictures
 from awarenet.documents.blocks import Block, Bullets, Chart, Detail, Pictures, Section, Table, Text
 from awarenet.explain import ENSEMBLE
 from awarenet.panels import charts
-from awarenet.panels.families import CHOICES, OTHER_VOTES, VOTES, agreement
+from awarenet.panels.families import VOTES, agreement, vote_words
 from awarenet.panels.heat import NO_EVIDENCE, NOTE, TOGETHER, box_of
 from awarenet.report import Deletion, ExplainedFrame, Person, Report
 from awarenet.stability import DAMAGES
@@ -54,20 +54,13 @@ def _families(report: Report) -> Section:
         blocks.append(Text(VOTES[report.model.combiner], "quiet"))
     if report.other_votes:
         others = tuple(
-            (_vote(vote.name), VERDICTS[vote.verdict], percent(vote.probability),
+            (vote_words(vote.name), VERDICTS[vote.verdict], percent(vote.probability),
              "its own" if vote.calibrated else "the bundle's")
             for vote in report.other_votes
         )  # fmt: skip
         head = ("Vote", "Verdict", "Probability", "Calibration")
         blocks.append(Table("What it would be called by another vote", head, others))
     return Section("Families", tuple(blocks))
-
-
-def _vote(name: str) -> str:
-    way, _, choice = name.partition("_")
-    words = OTHER_VOTES.get(name) or OTHER_VOTES.get(way, name)
-    more = "" if name in OTHER_VOTES else CHOICES.get(choice, "")
-    return f"{words}, {more}" if more else words
 
 
 def _heat_maps(analysis: Analysis) -> Section:

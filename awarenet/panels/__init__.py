@@ -3,7 +3,3 @@
 Everything that comes from a file or a bundle is escaped. The classes are styled by
 `assets/page.css`. `say` turns English sentences into the reader's language.
 """
-
-from awarenet.panels.families import VOTES
-
-__all__ = ["VOTES"]

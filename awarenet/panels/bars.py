@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from awarenet.panels.drawing import INKS, WIDTH, Dot, Drawing, Label, Line, Shape, box, number, svg
 from awarenet.report import Report, Stability
-from awarenet.view import percent
+from awarenet.view import VERDICTS, percent
 from awarenet.words import ENGLISH, Words
 
 EDGE, ROW = 14.0, 56.0  # beside a rail, and from one rail to the next
@@ -55,7 +55,7 @@ def range_drawing(
     ]
     for place, (words, probability, verdict) in enumerate(rows):
         y = top + ROW * (place + 1) - 12
-        value = f"{percent(probability)} {say(verdict) if verdict else ''}".strip()
+        value = f"{percent(probability)} {say(VERDICTS[verdict]) if verdict else ''}".strip()
         shapes += [
             Line(((x(0), y), (x(1), y)), "rail"),
             Dot((x(probability), y), 8, verdict or "together"),

@@ -76,17 +76,22 @@ def agreement(report: Report, person: Person, say: Words = ENGLISH) -> str:
     )
 
 
+def vote_words(name: str, say: Words = ENGLISH) -> str:
+    """Name a way to vote: `hard_best` is the majority of the networks, of the two best families."""
+    if name in OTHER_VOTES:
+        return say(OTHER_VOTES[name])
+    way, _, choice = name.partition("_")
+    words = say(OTHER_VOTES.get(way, name))
+    return f"{words}, {say(CHOICES[choice])}" if CHOICES.get(choice) else words
+
+
 def other_votes(report: Report, say: Words = ENGLISH) -> str:
     """Build the table of what the clip would be called if the networks voted in another way."""
     if not report.other_votes:
         return ""
     rows = []
     for other in report.other_votes:
-        way, _, choice = other.name.partition("_")
-        known = other.name in OTHER_VOTES
-        words = say(OTHER_VOTES.get(other.name if known else way, other.name))
-        if not known and CHOICES.get(choice):
-            words += ", " + say(CHOICES[choice])
+        words = vote_words(other.name, say)
         note = "" if other.calibrated else f' <span class="aw-small">{say("not calibrated")}</span>'
         number = f'<span class="aw-number">{percent(other.probability)}</span>{note}'
         rows.append([escape(words), bar(other.probability) + number, chip(other.verdict, say)])

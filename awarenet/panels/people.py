@@ -64,7 +64,7 @@ def worth(person: Person, say: Words = ENGLISH) -> str:
             (say("Turned"), f"{quality.turned_deg:.0f}°"),
         ]
     if person.competence is not None:
-        words = say("outside") if person.competence.outside else say("inside")
+        words = say("outside the training data") if person.competence.outside else say("inside")
         figure = f"{person.competence.distance:.1f} / {person.competence.limit:.1f}"
         found.append((say("Training data"), f"{words} ({figure})"))
     if person.blinks is not None:

@@ -14,8 +14,11 @@ from pathlib import Path
 
 from awarenet.quality import MESSAGES
 from awarenet.report import Notice
+from awarenet.stability import DAMAGES
 
-_WISH = re.compile(r"\s*([A-Za-z]{1,8})[A-Za-z0-9-]*\s*(?:;\s*q=([01](?:\.\d*)?))?\s*")
+# a language, its regions left out, and how much it is wanted; no two neighbors can match the same
+# text, so a hostile header takes no longer than a plain one
+_WISH = re.compile(r"([a-z]{1,8})(?:-[a-z0-9]{1,8})*(?:\s*;\s*q=([01](?:\.[0-9]{0,3})?))?", re.I)
 LANGUAGES = {"en": "English", "zh": "中文", "de": "Deutsch"}
 
 
@@ -32,11 +35,18 @@ class Words:
         return template.format(**values) if values else template
 
     def notice(self, notice: Notice) -> str:
-        """Say a report's warning; one whose template is not known stays as it is."""
+        """Say a report's warning; one that cannot be said in this language stays as it is."""
         template = MESSAGES.get(notice.code)
-        if template in self._catalog:
-            return self._catalog[template].format(**notice.values)
-        return notice.message
+        if template not in self._catalog:
+            return notice.message
+        values = dict(notice.values)
+        try:
+            if notice.code == "flips":  # its values name the damages in English
+                named = [self(DAMAGES[code].words) for code in values["codes"]]
+                values["damages"] = ", ".join(named)
+            return self._catalog[template].format(**values)
+        except (LookupError, TypeError, ValueError):  # of a report that another version wrote
+            return notice.message
 
 
 ENGLISH = Words("en", {})
@@ -60,9 +70,7 @@ def words_for(accepted: str | None) -> Words:
     """
     wishes = []
     for order, wish in enumerate((accepted or "").split(",")):
-        match = re.fullmatch(
-            r"\s*([A-Za-z]{1,8})[A-Za-z0-9-]*\s*(?:;\s*q=([01](?:\.\d*)?))?\s*", wish
-        )
+        match = _WISH.fullmatch(wish.strip())
         if match and float(match[2] or 1) > 0:
             wishes.append((-float(match[2] or 1), order, match[1].lower()))
     known = [language for _, _, language in sorted(wishes) if language in LANGUAGES]

@@ -15,14 +15,18 @@ import matplotlib
 import numpy as np
 
 from awarenet.bundle import save_bundle
-from awarenet.bundle_config import Calibration, Crop, ThresholdRow, Thresholds, TrainedOn
+from awarenet.bundle_config import Crop, ThresholdRow, Thresholds, TrainedOn
+from awarenet.bundle_votes import Calibration, OtherVote, describe_combiner
+from awarenet.bundle_votes import Combiner as CombinerConfig
 from awarenet.combine import Combiner
+from awarenet.damage import jpeg
 from awarenet.ensemble import Ensemble
 from awarenet.faces import create_face_finder, crop_face
 from trainer.atomic import read_json
-from trainer.augmentation.codecs import jpeg
 from trainer.bundles.card import model_card
+from trainer.competence import read_fitted
 from trainer.ensembles.scorers import read
+from trainer.ensembles.voting import short_name
 from trainer.experiments import Experiment
 from trainer.prepare import manifest_hash
 from trainer.stamps import needed
@@ -67,10 +71,44 @@ def write_bundle(experiment: Experiment) -> Path:
         metrics=metrics,
         golden_crops=golden_crops(experiment),
         readme=model_card(experiment, fitted, metrics),
+        other_votes=other_votes(fitted, families),
+        competence=read_fitted(experiment, fitted.get("competence"), families),
     )
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     log.info("bundle: %s, %.1f MB", target, size / 1e6)
     return target
+
+
+def other_votes(fitted: dict, families: Sequence[str]) -> list[OtherVote]:
+    """Put every ensemble that does not ship into the bundle's words, each calibrated by itself.
+
+    Args:
+        fitted: What fit.json holds.
+        families: Of the bundle; an ensemble that needs another one is left out, and so is one
+            that is the same as an earlier one, as the best two may be the two smallest, and a
+            forest: its 2,200 numbers would be most of config.json.
+    """
+    found: dict[str, OtherVote] = {}
+    ensembles = fitted["ensembles"]
+    known = [_votes_of(ensembles[fitted["ships"]], families)]
+    for name, described in ensembles.items():
+        if "forest" in described or not set(described["families"]) <= set(families):
+            continue
+        combiner = _votes_of(described, families)
+        if combiner not in known:
+            known.append(combiner)
+            own = fitted["calibrations"][name]
+            people = fitted["fitted_on"].partition(";")[0]  # not those of the threshold
+            calibration = Calibration(**own, fitted_on=people)
+            short = short_name(name)
+            found[short] = OtherVote(name=short, combiner=combiner, calibration=calibration)
+    return list(found.values())
+
+
+def _votes_of(described: dict, families: Sequence[str]) -> CombinerConfig:
+    """An ensemble's combiner in the bundle's words."""
+    own = [family for family in families if family in described["families"]]
+    return describe_combiner(read(described, own).combiner, own)
 
 
 def write_raw_bundle(experiment: Experiment, combiner: Combiner) -> Path:

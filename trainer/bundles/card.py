@@ -95,6 +95,7 @@ def model_card(experiment: Experiment, fitted: dict, metrics: dict) -> str:
         calibration=CALIBRATIONS[fitted["calibration"]],
         threshold=fitted["threshold"],
         fitted_on=fitted["fitted_on"],
+        known=fitted.get("competence"),
         sets=_sets(metrics["sets"], ships),
         duels=_duels(metrics["sets"], ships),
         crops=[

@@ -92,6 +92,14 @@ def choose(
     return [family for family in families if family in ranked], why
 
 
+def short_name(name: str) -> str:
+    """Turn the name of an ensemble into a word for reports: `mean`, `hard_all`, `soft_best`."""
+    alone = {TWO_TIERS: "two_tier", PLAIN_MEAN: "mean"}
+    short = {f"{title}, {how}": f"{how}_{choice}" for choice, title in CHOICES.items()
+             for how in ("hard", "soft", "stack")}  # fmt: skip
+    return (alone | short)[name]
+
+
 def shipped(combiner: str, choice: str) -> str:
     """Name of the ensemble that [ensemble] combiner and choose ask for."""
     alone = {"two_tier": TWO_TIERS, "mean": PLAIN_MEAN}
