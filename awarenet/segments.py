@@ -9,6 +9,7 @@ import numpy as np
 FEWEST_FRAMES = 6  # of the clip; in fewer, no stretch can be told from chance
 SHUFFLES = 200
 CHANCE = 0.05  # a stretch counts if so few shuffled clips have one that stands out as much
+ROUNDING = 1e-9  # log-odds; sums of the same numbers in another order differ by less
 
 
 def worst_segment(
@@ -37,7 +38,7 @@ def worst_segment(
     best, first, last = _largest_sum(above)
     generator = np.random.default_rng(seed)
     chance = [_largest_sum(generator.permutation(above))[0] for _ in range(SHUFFLES)]
-    if np.mean(np.array(chance) >= best) > CHANCE:
+    if np.mean(np.array(chance) >= best - ROUNDING) > CHANCE:
         return None
     mean = odds[first : last + 1].mean()
     return float(times_s[first]), float(times_s[last]), float(1 / (1 + np.exp(-mean)))

@@ -50,10 +50,8 @@ DAMAGES: dict[str, Damage] = {
     "jpeg_50": Damage("JPEG of quality 50", partial(jpeg, quality=50)),
     "half_size": Damage("half the size", partial(rescale, percent=50)),
     "blur": Damage("slight blur", partial(blur, sigma=1.0)),
-    "h264_28": Damage("video compression (H.264, CRF 28)", partial(h264_of_any_size, crf=28)),
-    "h264_35": Damage(
-        "strong video compression (H.264, CRF 35)", partial(h264_of_any_size, crf=35)
-    ),
+    "h264_28": Damage("H.264 at CRF 28", partial(h264_of_any_size, crf=28)),
+    "h264_35": Damage("H.264 at CRF 35", partial(h264_of_any_size, crf=35)),
 }
 
 

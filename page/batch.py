@@ -34,7 +34,7 @@ class BatchTab:
         self._runner, self._frames = runner, settings.sampling.frames
         clips = gr.File(
             label=label("Clips and pictures"), file_types=SUFFIXES, file_count="multiple",
-            height=160,
+            height=160, elem_id="batch-clips",
         )  # fmt: skip
         with gr.Row():
             go = gr.Button(label("Analyze all"), variant="primary", min_width=140)
@@ -45,14 +45,13 @@ class BatchTab:
             label=label("Table (CSV) and reports (JSON Lines)"), visible=False, interactive=False,
             elem_id="batch-files",
         )  # fmt: skip
-        run = go.click(
+        go.click(
             self.run, [clips], [line, result, files], concurrency_id="model", concurrency_limit=1,
             api_visibility="private", show_progress="hidden",
         )  # fmt: skip
         # the run itself ends at the next frame, and then gives what it has
         quiet = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         stop.click(self.halt, None, None, **quiet)
-        clips.change(None, cancels=[run])
 
     def run(
         self,

@@ -44,14 +44,17 @@ def opened(browser: Browser, url: str, **options: object):
     outside, errors = [], []
     page.on("request", lambda request: outside.append(request.url))
     page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+    page.on("response", lambda r: r.ok or r.status < 400 or errors.append(f"{r.status} {r.url}"))
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(url)
     expect(page.locator("#answer .aw-card")).to_be_visible()
 
     def close() -> None:
         context.close()
-        assert [each for each in outside if not each.startswith((url, "data:", "blob:"))] == []
-        assert errors == []
+        ours = (url.partition("?")[0], "data:", "blob:")
+        strangers = [each for each in outside if not each.startswith(ours)]
+        assert not strangers, strangers
+        assert not errors, errors
 
     return page, close
 

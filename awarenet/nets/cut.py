@@ -47,10 +47,10 @@ class CutNetwork(nn.Module):
 
 
 def _channels(network: CutNetwork) -> int:
-    """Count the channels of the last stage: timm writes them down for some stages only."""
-    was_training = network.training
-    network.eval()  # so that the look does not move BatchNorm's running statistics
-    with torch.no_grad():
-        features = network.forward_features(torch.zeros(1, 3, 32, 32))
-    network.train(was_training)
-    return features.shape[1]
+    """Count the channels of the last stage: timm writes them down for some stages only.
+
+    The convolution that stands last in a block makes them. To ask a picture took longer than
+    building the whole network.
+    """
+    convolutions = [each for each in network.blocks.modules() if isinstance(each, nn.Conv2d)]
+    return convolutions[-1].out_channels
