@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from awarenet.panels import charts
 from awarenet.panels.people import data_url
@@ -68,16 +68,16 @@ def framed(report: Report, frame: int, preview: Preview) -> Image.Image:
     """Draw the box of everybody who was judged in a frame, in the color of their verdict."""
     picture = Image.fromarray(preview.image())
     draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(size=max(picture.width // 45, 12))
     for person in report.people:
         for moment in person.timeline:
             if moment.frame == frame:
                 box = tuple(preview.scaled(moment.box))
                 draw.rectangle(box, outline=COLORS[person.verdict], width=LINE_PX)
                 words = f"{person.id}: {percent(moment.probability)}"
-                place = (max(box[0], 0), max(box[1] - 14, 0))
-                back = draw.textbbox(place, words)
-                draw.rectangle(back, fill=(16, 24, 40))
-                draw.text(place, words, fill=(255, 255, 255))
+                place = (max(box[0], 0), max(box[1] - 1.3 * font.size, 0))
+                draw.rectangle(draw.textbbox(place, words, font), fill=(16, 24, 40))
+                draw.text(place, words, fill=(255, 255, 255), font=font)
     return picture
 
 
