@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from clips import moving_face
 
+from awarenet.settings import ROOT, Settings
 from awarenet.shots import CutDetector
+from awarenet.video import probe, sample_frames
 
 
 def view(seed: int) -> np.ndarray:
@@ -57,3 +59,14 @@ def test_a_face_that_moves_for_long_is_one_shot():
         for image in moving_face(120, size=size)
     )
     assert {cuts.add(image) for image in small} == {0}
+
+
+def test_a_slow_pan_over_a_photograph_is_one_shot(clip_of_a_pan):
+    limits = Settings().limits
+    frames = sample_frames(clip_of_a_pan, probe(clip_of_a_pan, limits), 100, limits)
+    assert {frame.shot for frame in frames} == {0}
+
+
+@pytest.fixture(params=["genuine", "swapped"])
+def clip_of_a_pan(request):
+    return ROOT / "assets" / "examples" / f"{request.param}.mp4"
