@@ -3,9 +3,11 @@
 # make lint         ruff: rules and format
 # make bench        the short form of every benchmark
 # make demo-bundle  train the demo ensemble again (README.md: where its pictures come from)
+# WORKERS=1 runs the tests in one process instead of two
 # ARGS="…" adds arguments: make app ARGS="--help", make test ARGS="tests/test_settings.py -q"
 
 PYTHON ?= python3
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/run.stamp
@@ -18,7 +20,7 @@ app: $(RUN)
 	$(BIN)/python app.py $(ARGS)
 
 test: $(TEST)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(TEST)
 	$(BIN)/ruff check .

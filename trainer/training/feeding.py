@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from awarenet.zoo import Spec, preprocess
@@ -23,5 +25,10 @@ class Voting(Fed):
 
 
 def feed(network: nn.Module, spec: Spec) -> Fed:
-    """Put the preprocessing in front of a network that is trained alone, by votes if it has any."""
-    return Voting(network, spec) if hasattr(network, "votes") else Fed(network, spec)
+    """Put the preprocessing in front of a network that is trained alone, by votes if it has any.
+
+    Validations look at a crop whole, once: the many views of a family are for whoever judges, and
+    would make a validation as many times dearer than the training between two.
+    """
+    whole = replace(spec, views=1)
+    return Voting(network, whole) if hasattr(network, "votes") else Fed(network, whole)
