@@ -133,12 +133,21 @@ class Evidence:
         )
 
     def decides(self) -> tuple[parts.Person, int]:
-        """Say who decides the clip, and how many were seen too briefly for that."""
+        """Say who decides the clip, and how many were seen too briefly for that.
+
+        A face that the networks do not know, as on a poster, has a number that means nothing: it
+        may leave a clip without a verdict, but it does not hide somebody else's fake.
+        """
         needed = self.settings.faces.min_track_frames if self.info.kind == "video" else 1
-        scores = [person.probability for person in self.people]
         seen = [person.frames_seen for person in self.people]
         brief = sum(count < min(needed, max(seen)) for count in seen)
-        return self.people[decide_clip(scores, seen, needed)], brief
+        scores = [person.probability for person in self.people]
+        first = self.people[decide_clip(scores, seen, needed)]
+        if is_outside(first):
+            scores = [-1.0 if is_outside(person) else person.probability for person in self.people]
+            known = self.people[decide_clip(scores, seen, needed)]
+            first = known if known.verdict == "fake" else first
+        return first, brief
 
     def update(self, person: int, **changes: object) -> None:
         """Add to what is known of a person."""
@@ -158,3 +167,8 @@ class Evidence:
             yield
         finally:
             self.spent[stage] = self.spent.get(stage, 0.0) + time.perf_counter() - start
+
+
+def is_outside(person: parts.Person) -> bool:
+    """Whether a person lies outside of what the networks know, so that no verdict holds."""
+    return person.competence is not None and person.competence.outside

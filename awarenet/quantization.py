@@ -39,7 +39,8 @@ class _Coded(Clip):
     """A clip whose frames carry their quantizers; costs a seventh of the time to decode."""
 
     def __init__(self, path: Path, limits: LimitSettings, deadline: Deadline):
-        super().__init__(path, limits, deadline)
+        # with frame threads FFmpeg (8.1) hands quantizers out before all of them are written
+        super().__init__(path, limits, deadline, threads=1)
         self._stream.codec_context.options = {"export_side_data": "venc_params"}
 
 

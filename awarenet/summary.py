@@ -10,7 +10,7 @@ import numpy as np
 
 from awarenet import report as parts
 from awarenet.bundle_report import error_rates_at, limits_at, model_of
-from awarenet.evidence import Evidence
+from awarenet.evidence import Evidence, is_outside
 from awarenet.explain import cam_layers
 from awarenet.other_votes import other_votes
 from awarenet.quality import Facts, assess
@@ -59,6 +59,8 @@ def with_verdict(evidence: Evidence) -> Report:
         resamples=chosen.resamples,
         seed=chosen.seed,
     )
+    if is_outside(decides):  # nor can they judge in another way what they do not know
+        votes = [vote.model_copy(update={"verdict": "inconclusive"}) for vote in votes]
     notices = [
         parts.Notice(code=each.code, message=each.message, values=each.values)
         for each in assess(facts)

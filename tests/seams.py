@@ -7,6 +7,7 @@ means something: a face with a seam is called fake, one without is called real, 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -23,7 +24,7 @@ from awarenet.pipeline import Detector
 from awarenet.runtime import Runtime
 from awarenet.zoo import Spec, preprocess
 
-SEAM = (250, 245, 90)  # its color; not that of any skin
+SEAM = (200, 40, 220)  # its color; mixed with any other it is that of no skin
 LOGIT = 3.0  # that the networks learned to give: a fake's, and less that of a real face
 MARGIN, SIDE = 0.6, 80  # of the tiny bundle's crops
 
@@ -36,6 +37,18 @@ def draw_face(
     if swapped:
         axes = side * 2 // 5 + side // 10, side // 2 + side // 10
         cv2.ellipse(image, center, axes, 0, 0, 360, SEAM, side // 8)
+
+
+def frames_of_two(
+    swapped: tuple[bool, bool], count: int = 12, leaves: int | None = None
+) -> Iterator[np.ndarray]:
+    """Draw two people, the first at the left, (120, 320, 3) uint8 RGB; see `tiny_detector`."""
+    for index in range(count):
+        image = np.full((120, 320, 3), PAPER, np.uint8)
+        for person, (x, side) in enumerate(((70, 60), (240, 64))):
+            if person != leaves or index < 4:
+                draw_face(image, (x + index % 3, 64), side, person, swapped=swapped[person])
+        yield image
 
 
 @functools.cache
@@ -74,7 +87,7 @@ def make_knowing_detector(folder: Path, **sections: object) -> Detector:
 
 def known_faces(ensemble: Ensemble, crops: np.ndarray, limit: float) -> Competence:
     """Tell an ensemble that these crops, (n, S, S, 3) uint8 RGB, are what it learned from."""
-    views, points = describe_faces(Runtime(ensemble, "cpu").observe(crops).features, 4)
+    views, points = describe_faces(Runtime(ensemble, "cpu").observe(crops).features, 16)
     return Competence(views, points, limit, "drawn faces")
 
 

@@ -9,7 +9,7 @@ from tiny_detector import make_detector
 
 from awarenet.batch import find_inputs, run_batch
 from awarenet.errors import Canceled, MediaError, SettingsError
-from awarenet.pipeline import Detector
+from awarenet.pipeline import Analysis, Detector
 from awarenet.report import Report
 
 
@@ -19,11 +19,11 @@ class Counting:
     def __init__(self, detector: Detector, trouble: dict[str, Exception] | None = None):
         self.detector, self.trouble, self.seen = detector, trouble or {}, []
 
-    def analyze(self, path: Path, **options: object) -> Report:
+    def examine(self, path: Path, **options: object) -> Analysis:
         self.seen.append(path.name)
         if path.name in self.trouble:
             raise self.trouble[path.name]
-        return self.detector.analyze(path, **options)
+        return self.detector.examine(path, **options)
 
     def failure(self, *about: object) -> Report:
         return self.detector.failure(*about)

@@ -27,6 +27,7 @@ ROWS = [  # a file imports only from above its own row
     {"summary"},
     {"pipeline"},
     {"analyses", "batch", "space", "words", "scratch"},
+    {"answers"},
     {"view"},
     {"panels"},
     {"documents"},

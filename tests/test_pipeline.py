@@ -32,7 +32,7 @@ def test_a_report_says_what_was_looked_at(detector, clips):
     assert report.versions["awarenet"] == awarenet.__version__
     assert report.timing_s.total >= report.timing_s.decode + report.timing_s.score > 0
     assert any("trained on: noise." in line for line in report.limits)
-    assert report.explanation is report.stability is report.provenance is None
+    assert report.explanation is report.stability is None
 
 
 def test_the_vote_of_the_families_is_that_of_the_deciding_person(detector, clips):

@@ -79,6 +79,8 @@ def _lead(report: Report) -> str:
     who = "this face"
     if len(report.people) > 1:
         who = f"person {report.decided_by}, the most suspicious of {len(report.people)} people"
+        if report.probability < max(person.probability for person in report.people):
+            who = f"person {report.decided_by}, the most suspicious whom the networks can judge"
     decides = next(each for each in report.people if each.id == report.decided_by)
     if decides.competence and decides.competence.outside:
         return sentence(OUTSIDE.format(who=who))

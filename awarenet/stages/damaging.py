@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from awarenet import report as parts
-from awarenet.evidence import Evidence, Progress
+from awarenet.evidence import Evidence, Progress, is_outside
 from awarenet.scoring import TrackScore
 from awarenet.stability import DAMAGES, check, pick
 
@@ -43,7 +43,13 @@ def damage(evidence: Evidence) -> Iterator[Progress]:
         with evidence.clock("stability"):
             step = next(steps)
         if isinstance(step, parts.Stability):
-            evidence.stability = step
+            evidence.stability = _without_verdicts(step) if is_outside(person) else step
             return
         yield Progress("stability", step[0], max(step[1], len(DAMAGES)), "Damaging the faces")
         evidence.check_stop()
+
+
+def _without_verdicts(found: parts.Stability) -> parts.Stability:
+    """Leave the numbers: of faces that the networks do not know there is no verdict to flip."""
+    scores = [each.model_copy(update={"verdict": "inconclusive"}) for each in found.scores]
+    return found.model_copy(update={"scores": scores, "flips_under": []})
