@@ -8,6 +8,7 @@ judgment of its own: it runs `Detector.run` and shows the report, which is also 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import signal
 import sys
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import awarenet
 from awarenet import scratch
-from awarenet.errors import AwareNetError
+from awarenet.errors import AwareNetError, SettingsError
 from awarenet.settings import ROOT, AppSettings, Settings, load_settings
 
 scratch.own_folder()  # these three are read when gradio is imported
@@ -62,12 +63,13 @@ def build_app(
     """
     settings = settings or Settings()
     scratch.own_folder(settings.app.temp_dir)
-    runner = Runner(detector, scratch.folder("answers"), settings.app.kept_bytes)
+    kept, ahead = scratch.folder("answers"), examples / "answers"
+    runner = Runner(detector, kept, settings.app.kept_bytes, ahead)
     with gr.Blocks(
         title="AWARE-NET", analytics_enabled=False, delete_cache=(SWEEP_S, KEPT_S)
     ) as page:
         title = Html(heading())
-        api.offer(runner, settings.sampling.frames)  # first: its names are the public ones
+        api.offer(runner, settings.sampling.frames, settings.app.mcp)  # first: public names
         with gr.Tabs():
             with gr.Tab(label("One clip"), id="clip"):
                 clip = ClipTab(runner, settings, examples, KEPT_S + SWEEP_S)
@@ -91,13 +93,23 @@ def build_app(
 
 
 def serve(page: gr.Blocks, app: AppSettings, **options: object) -> None:
-    """Start the server; what `options` says goes to `launch` and wins."""
+    """Start the server; what `options` says goes to `launch` and wins.
+
+    Raises:
+        SettingsError: A package that the settings need is missing.
+    """
+    if app.mcp and importlib.util.find_spec("mcp") is None:
+        raise SettingsError(
+            f"app.mcp = true needs a package that is not here; pip install "
+            f"'gradio[mcp]=={gr.__version__}', or set app.mcp = false"
+        )
     page.queue(max_size=app.max_queue, default_concurrency_limit=1)
     launch = {
         "server_name": app.host, "server_port": app.port, "max_file_size": app.max_upload,
         "theme": THEME, "css_paths": ROOT / "assets" / "page.css", "footer_links": ["api"],
         "show_error": False, "enable_monitoring": False, "run_history": False, "share": False,
-        "ssr_mode": False, "mcp_server": False, "pwa": True, "i18n": translations(),
+        "ssr_mode": False, "mcp_server": app.mcp, "pwa": True, "i18n": translations(),
+        "favicon_path": ROOT / "assets" / "icon.svg",
     }  # fmt: skip
     page.launch(**{**launch, **options})
 

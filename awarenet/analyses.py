@@ -85,7 +85,7 @@ class Analyses:
 
     def get(self, key: str) -> Analysis | None:
         """Give what is kept under a key of `analysis_key`; None where there is nothing."""
-        return self._read(key, _analysis)
+        return self._read(key, lambda entry: read_analysis(entry, _array))
 
     def faces(self, key: str, person: int) -> np.ndarray | None:
         """Give one person's crops, (T, S, S, 3) uint8 RGB; None where they are not kept."""
@@ -106,7 +106,7 @@ class Analyses:
         try:
             handle, temporary = tempfile.mkstemp(".part", dir=self.folder)  # readable by us alone
             with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as entry:
-                _write(entry, analysis)
+                write_analysis(entry, analysis, _put_array)
             with self._lock:
                 if os.path.getsize(temporary) <= self._max_bytes:
                     os.replace(temporary, path)
@@ -199,7 +199,12 @@ def analysis_key(path: str | Path, detector: Detector) -> str:
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
-def _write(entry: zipfile.ZipFile, analysis: Analysis) -> None:
+def write_analysis(
+    entry: zipfile.ZipFile,
+    analysis: Analysis,
+    put: Callable[[zipfile.ZipFile, str, np.ndarray], None],
+) -> None:
+    """Write an analysis into an archive; `put` writes an array of pictures under a name."""
     overlays = [
         {field.name: getattr(overlay, field.name) for field in dataclasses.fields(overlay)}
         for overlay in analysis.overlays
@@ -211,21 +216,23 @@ def _write(entry: zipfile.ZipFile, analysis: Analysis) -> None:
     entry.writestr("report.json", analysis.report.to_json())
     entry.writestr("index.json", json.dumps(index, default=_plain))
     for name, array in arrays.items():
-        with entry.open(f"{name}.npy", "w", force_zip64=True) as file:
-            np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+        put(entry, name, array)
     for frame, preview in analysis.previews.items():
         entry.writestr(f"previews/{frame}.jpg", preview.jpeg)
 
 
-def _analysis(entry: zipfile.ZipFile) -> Analysis:
+def read_analysis(
+    entry: zipfile.ZipFile, get: Callable[[zipfile.ZipFile, str], np.ndarray]
+) -> Analysis:
+    """Read what `write_analysis` wrote; `get` reads what its `put` wrote."""
     index = json.loads(entry.read("index.json"))
     return Analysis(
         report=Report.model_validate_json(entry.read("report.json")),
         overlays=tuple(
-            Overlay(**about, image=_array(entry, f"overlays/{place}"))
+            Overlay(**about, image=get(entry, f"overlays/{place}"))
             for place, about in enumerate(index["overlays"])
         ),
-        faces={person: _array(entry, f"faces/{person}") for person in index["faces"]},
+        faces={person: get(entry, f"faces/{person}") for person in index["faces"]},
         previews={int(frame): _preview(entry, int(frame)) for frame in index["scales"]},
     )
 
@@ -233,6 +240,11 @@ def _analysis(entry: zipfile.ZipFile) -> Analysis:
 def _faces(entry: zipfile.ZipFile, person: int) -> np.ndarray | None:
     kept = f"faces/{person}.npy" in entry.namelist()
     return _array(entry, f"faces/{person}") if kept else None
+
+
+def _put_array(entry: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
+    with entry.open(f"{name}.npy", "w", force_zip64=True) as file:
+        np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
 
 
 def _array(entry: zipfile.ZipFile, name: str) -> np.ndarray:

@@ -45,7 +45,7 @@ from awarenet.bundle_files import (
     open_source,
     replace_folder,
 )
-from awarenet.bundle_members import logits_of, read_member, write_member
+from awarenet.bundle_members import logits_of, read_family, write_member
 from awarenet.bundle_votes import OtherVote, describe_combiner
 from awarenet.competence import Competence
 from awarenet.ensemble import Ensemble
@@ -184,10 +184,7 @@ def load_bundle(source: str | Path) -> Bundle:
             f"{path}: {where}: {first['msg']}; expected a config of format {parts.FORMAT!r}; "
             "get the bundle anew, or a version of awarenet that reads it"
         ) from error
-    members = {
-        family.name: [read_member(folder, family, member) for member in family.members]
-        for family in config.families
-    }
+    members = {family.name: read_family(folder, family) for family in config.families}
     ensemble = Ensemble(
         members,
         config.build_combiner(),

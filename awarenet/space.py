@@ -23,7 +23,7 @@ NOT_SHOWN = (
 )  # of assets: for the project's README; the bundle comes by itself
 MARK = "Written by `python -m awarenet space`"  # in README.md: this folder may be written again
 BEFORE = {".git", ".gitattributes", "README.md"}  # what a new Space has in it, once it is cloned
-LARGE = ("safetensors", "onnx", "tflite", "mp4", "webm", "png", "jpg", "jpeg", "woff2")
+LARGE = ("safetensors", "onnx", "tflite", "mp4", "webm", "png", "jpg", "jpeg", "woff2", "zip")
 README = """
 # {title}
 

@@ -1,11 +1,12 @@
-"""How long does a person wait for the page: until it stands, until it says something, until the end?
+"""How long does a person wait for the page: until it stands, says something, says everything?
 
 python benchmarks/page.py            a clip of 10 s, 1280 x 720, two people, settings as they ship
 python benchmarks/page.py --short    a clip of 4 s, 8 frames
 
 The ensemble that ships judges one of our own clips, enlarged and played again and again, in
-Chromium. Every wait for an answer begins with the click on "Analyze". The peak memory is that of
-the process that serves, without the browser. The last line is JSON.
+Chromium. Every wait for an answer begins with the click on "Analyze"; "the same again" is a median
+of five. The peak memory is that of the process that serves, without the browser. The last line is
+JSON.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import os
 import resource
 import socket
+import statistics
 import sys
 import tempfile
 import time
@@ -31,13 +33,14 @@ sys.path.insert(0, str(ROOT))  # a plain call knows its own folder
 OWN = ROOT / "assets" / "examples" / "two_people.mp4"
 CHROMIUM = "/usr/bin/chromium"
 WIDTH, HEIGHT = 1280, 720  # px
-WAIT_MS = 300_000
+WAIT_MS = 120_000
 # what the page promises on two cores, s
 MOST_S = {
     "load the bundle": 3.0,
     "page ready": 3.0,
     "first score": 4.0,
     "the same again": 0.5,
+    "an example": 0.5,
 }
 UNIT = 1024**2 if sys.platform != "darwin" else 1024**3  # ru_maxrss: KB, but bytes on macOS
 
@@ -70,7 +73,7 @@ def seconds_of(call: Callable[[], object]) -> tuple[float, object]:
 
 def opened(browser, url: str):
     """Open the page in a session of its own, ready to be used."""
-    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page = browser.new_page()
     page.set_default_timeout(WAIT_MS)
     page.goto(url)
     page.wait_for_selector("#answer .aw-card")
@@ -82,23 +85,37 @@ def judge(page, clip: Path, **marks: str) -> dict[str, float]:
     """Let the page judge a clip; seconds from the click until each mark is seen."""
     page.locator("input[type=file]").first.set_input_files(str(clip))
     page.wait_for_selector(".aw-preview")
+    button = page.get_by_role("button", name="Analyze", exact=True)
     start = time.perf_counter()
-    page.get_by_role("button", name="Analyze", exact=True).click(no_wait_after=True)
+    button.evaluate("button => button.click()")  # Playwright's own click waits before it clicks
     seen = {}
     for name, mark in marks.items():
         page.wait_for_selector(mark)
         seen[name.replace("_", " ")] = time.perf_counter() - start
+    page.close()  # each holds connections, and Chromium has six for a host
     return seen
 
 
-def measure(clip: Path, overrides: list[str]) -> dict[str, float]:
+def from_store(app, detector, settings, clip: Path) -> None:
+    """Take the kept answer as the page does, without a browser."""
+    from page.controls import chosen
+    from page.runner import Answer, Runner
+
+    runner = Runner(detector, app.scratch.folder("answers"), settings.app.kept_bytes)
+    start = chosen(settings.sampling.frames, settings.explain.enabled, False, False, 0)
+    (answer,) = runner.analyze(str(clip), start, None)
+    assert isinstance(answer, Answer) and answer.at_once, "the answer was not kept"
+
+
+def measure(clip: Path, folder: str, overrides: list[str]) -> dict[str, float]:
     """Start the page as `python app.py` does, and use it; seconds by name."""
     took: dict[str, float] = {}
     took["import the page"], app = seconds_of(lambda: __import__("app"))
     took["import the networks"], pipeline = seconds_of(
         lambda: __import__("awarenet.pipeline", fromlist=["pipeline"])
     )
-    settings = app.load_settings(None, overrides)
+    own = [f"app.temp_dir={folder}", "model.source=assets/demo"]  # nothing of an earlier run
+    settings = app.load_settings(None, [*own, *overrides])
     took["load the bundle"], detector = seconds_of(
         lambda: pipeline.load_detector(settings=settings)
     )
@@ -107,7 +124,8 @@ def measure(clip: Path, overrides: list[str]) -> dict[str, float]:
 
     with sync_playwright() as playwright:
         options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        browser = chromium.new_context(viewport={"width": 1280, "height": 900})
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -122,10 +140,14 @@ def measure(clip: Path, overrides: list[str]) -> dict[str, float]:
         done = "#people li >> visible=true"
         whole = {"first_score": ".aw-forming", "verdict": "#answer .aw-meta", "whole_answer": done}
         took |= judge(page, clip, **whole)
-        page.wait_for_selector("#people li >> visible=true")
         took["page ready again"], page = seconds_of(lambda: opened(browser, url))
-        took |= judge(page, clip, the_same_again=done)
-        browser.close()
+        again = [judge(page, clip, again=done)["again"]]
+        again += [judge(opened(browser, url), clip, again=done)["again"] for _ in range(4)]
+        took["the same again"] = statistics.median(again)
+        took["of it: the store"], _ = seconds_of(lambda: from_store(app, detector, settings, clip))
+        if not overrides:
+            took |= judge(opened(browser, url), OWN, an_example=done)  # it was worked out ahead
+        chromium.close()
         blocks.close()
     return took
 
@@ -139,8 +161,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="awarenet-") as folder:
         clip = Path(folder) / "clip.mp4"
         play_again(OWN, clip, 4.0 if args.short else 10.0)
-        kept = [f"app.temp_dir={folder}", "model.source=assets/demo"]  # nothing of an earlier run
-        took = measure(clip, [*kept, *(["sampling.frames=8"] if args.short else [])])
+        took = measure(clip, folder, ["sampling.frames=8"] if args.short else [])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / UNIT
     print(f"{'':20} {'s':>6} {'asked for':>10}")
     for name, seconds in took.items():
@@ -153,7 +174,7 @@ def main() -> None:
         "cores": os.cpu_count(),
         **{f"{name.replace(' ', '_').replace(':', '')}_s": round(s, 2) for name, s in took.items()},
         "peak_gb": round(peak, 2),
-        "fits": all(took[name] < most for name, most in MOST_S.items()),
+        "fits": all(took[name] < most for name, most in MOST_S.items() if name in took),
     }
     print(json.dumps(record))
 

@@ -18,12 +18,14 @@ from page.runner import Answer, Runner
 logger = logging.getLogger("awarenet.page")
 
 
-def offer(runner: Runner, frames: int) -> None:
+def offer(runner: Runner, frames: int, tools: bool = False) -> None:
     """Offer the calls, in the current block; nothing of it is seen on the page.
 
     Args:
         runner: Of the page.
         frames: Where nothing is said.
+        tools: Whether assistants use the calls that are listed. Gradio 6.31 cannot hand a tool a
+            list of files, so `/batch` is then not listed; it can be called all the same.
     """
     with gr.Column(visible=False):
         clip = gr.File(label="clip", file_types=SUFFIXES)
@@ -71,7 +73,8 @@ def offer(runner: Runner, frames: int) -> None:
 
     same = {"concurrency_limit": 1, "concurrency_id": "model", "show_progress": "hidden"}
     one.click(analyze, [clip, count, maps, stability], [report], api_name="analyze", **same)
-    many.click(batch, [clips, count], [reports], api_name="batch", **same)
+    listed = "undocumented" if tools else "public"
+    many.click(batch, [clips, count], [reports], api_name="batch", api_visibility=listed, **same)
 
 
 def _report(

@@ -120,7 +120,7 @@ class ClipTab:
             for event in self._runner.analyze(clip, wish, session):
                 if isinstance(event, Answer):
                     with report_file(event.analysis.report) as file:
-                        yield self._filled(event.analysis, event.key, file, say)
+                        yield self._filled(event, file, say)
                 elif hasattr(event, "analysis"):
                     yield [gr.skip(), cards.verdict_card(event.analysis.report, say), *skip]
                 else:
@@ -142,11 +142,12 @@ class ClipTab:
             yield ["", cards.failed_card(failure, say), *skip]
             raise gr.Error(escape(failure), print_exception=False)  # Gradio renders it as HTML
 
-    def _filled(self, analysis, key: str, file: str, say) -> list:
-        report = analysis.report
+    def _filled(self, answer: Answer, file: str, say: Words) -> list:
+        report = answer.analysis.report
         return [
-            "", cards.verdict_card(report, say), key, limits(report, say),
-            gr.DownloadButton(value=file), *details.fill(analysis, say),
+            cards.kept_note(report, say) if answer.at_once else "",
+            cards.verdict_card(report, say), answer.key, limits(report, say),
+            gr.DownloadButton(value=file), *details.fill(answer.analysis, say),
         ]  # fmt: skip
 
     def halt(self, request: gr.Request) -> tuple:

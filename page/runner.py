@@ -44,14 +44,22 @@ def seconds_wanted(path: str, chosen: str, session: str | None = None) -> int:
 class Runner:
     """What all tabs of the page share."""
 
-    def __init__(self, detector: Detector | Callable[[], Detector], folder: Path, max_bytes: int):
+    def __init__(
+        self,
+        detector: Detector | Callable[[], Detector],
+        folder: Path,
+        max_bytes: int,
+        ahead: Path | None = None,
+    ):
         """Take a model, or a function that loads one when it is first needed.
 
         Args:
             detector: Either.
             folder: Where answers are kept.
             max_bytes: Of all of them together.
+            ahead: Folder of answers that were worked out ahead; None: there are none.
         """
+        self._ahead = ahead
         self._load = cache(detector if callable(detector) else lambda: detector)
         self._loading, self._loaded = Lock(), not callable(detector)
         self._folder, self._max_bytes, self._kept = folder, max_bytes, None
@@ -76,6 +84,7 @@ class Runner:
     ) -> Iterator[Progress | Interim | Answer]:
         """Analyze a file, or give the answer that is kept; raises as `Detector.run`."""
         from awarenet.analyses import analysis_key
+        from awarenet.answers import find_answer
         from awarenet.pipeline import Analysis
 
         stopping = self._stops[session] = Event()
@@ -85,6 +94,10 @@ class Runner:
             key = analysis_key(path, tuned)
             if kept := self.kept().get(key):
                 yield Answer(key, kept, at_once=True)
+                return
+            if self._ahead and (found := find_answer(self._ahead, path, tuned)):
+                self.kept().put(key, found)  # the tabs ask for more of it
+                yield Answer(key, found, at_once=True)
                 return
             for event in self._run(path, json.dumps(chosen), session):
                 if isinstance(event, Analysis):

@@ -48,7 +48,7 @@ def test_it_holds_what_the_page_reads_and_nothing_else(space, tmp_path):
     expected = {"app.py", "awarenet", "assets", "requirements.txt", "settings.toml", "LICENSE"}
     assert tops - {"page"} == expected | {"README.md", ".gitattributes"}
     assert {name.split("/")[1] for name in found if name.startswith("assets/")} >= {
-        "demo", "examples", "faces", "page.css"
+        "demo", "examples", "faces", "icon.svg", "page.css"
     }  # fmt: skip
     assert not [name for name in found if re.search(r"screenshots|__pycache__|\.pyc$|/\.", name)]
     for name in ("app.py", "requirements.txt", "LICENSE", "assets/demo/config.json"):

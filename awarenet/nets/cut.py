@@ -8,7 +8,6 @@ Their BatchNorm stays trainable.
 Shapes: B images, C channels, H and W px of the input, h and w cells of the last grid.
 """
 
-import torch
 from torch import Tensor, nn
 
 
@@ -49,8 +48,7 @@ class CutNetwork(nn.Module):
 def _channels(network: CutNetwork) -> int:
     """Count the channels of the last stage: timm writes them down for some stages only.
 
-    The convolution that stands last in a block makes them. To ask a picture took longer than
-    building the whole network.
+    The convolution that stands last in a block makes them; nothing has to run to know it.
     """
     convolutions = [each for each in network.blocks.modules() if isinstance(each, nn.Conv2d)]
     return convolutions[-1].out_channels

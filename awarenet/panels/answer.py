@@ -64,6 +64,15 @@ def progress(stage: str, done: int, total: int, say: Words = ENGLISH) -> str:
     )
 
 
+def kept_note(report: Report, say: Words = ENGLISH) -> str:
+    """Build the line under which an answer stands that was given before."""
+    words = say(
+        "Worked out on {date}, from the same file, by the same model, with the same settings.",
+        date=report.created[:16].replace("T", " ") + " UTC",
+    )
+    return caption(words)
+
+
 def stopped_card(say: Words = ENGLISH) -> str:
     """Build what stands in the place of the answer after Stop."""
     return card("", f"<h3>{escape(say('Stopped'))}</h3>{caption(say('There is no answer.'))}")
@@ -98,6 +107,11 @@ def _explained(report: Report, say: Words) -> str:
             number=report.decided_by,
             count=len(report.people),
         )
+        if report.probability < max(each.probability for each in report.people):
+            who = say(
+                "person {number}, the most suspicious whom the networks can judge",
+                number=report.decided_by,
+            )
     decides = next(each for each in report.people if each.id == report.decided_by)
     if decides.competence and decides.competence.outside:
         text = say(OUTSIDE, who=who)

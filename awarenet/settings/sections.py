@@ -167,6 +167,8 @@ class AppSettings(Section):
     kept_bytes: int = Field(1_000_000_000, ge=0)
     # folder for uploads and results, emptied by age; empty: the system's own
     temp_dir: str = ""
+    # true or false; /analyze is a tool of the Model Context Protocol as well; needs gradio[mcp]
+    mcp: bool = False
 
 
 class Settings(BaseModel):
