@@ -119,7 +119,9 @@ def lit(factor: float) -> Callable[[np.ndarray], np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    "change", [jpeg(95), jpeg(50), scaled(0.5), scaled(2), lit(0.7), lit(1.3)], ids=str
+    "change",
+    [jpeg(95), jpeg(50), scaled(0.5), scaled(2), lit(0.7), lit(1.3)],
+    ids=["jpeg 95", "jpeg 50", "half", "double", "darker", "lighter"],
 )
 @pytest.mark.parametrize("person", ["astronaut", "hopper"])
 def test_a_face_saved_smaller_larger_lighter_or_darker_is_a_near_copy(person, change):
