@@ -122,7 +122,8 @@ def test_damage_is_drawn_at_its_probability_and_said_with_its_verdict(report):
     assert span == pytest.approx(0.6)
     svg = parse(charts.range_bars(report.stability, 0.55, {"jpeg_50": "JPEG of quality 50"}))
     shown = [text.text for text in svg.iter(f"{SVG}text")]
-    assert {"untouched", "80%", "JPEG of quality 50", "60% inconclusive", "20% real"} <= set(shown)
+    assert {"untouched", "80%", "JPEG of quality 50", "60% Inconclusive"} <= set(shown)
+    assert "20% No manipulation found" in shown
     assert "20% to 80%" in svg.get("aria-label")
 
 
