@@ -59,14 +59,13 @@ class ClipTab:
 
     def statics(self) -> list[gr.components.Component]:
         """Give what stands here from the start, in the order of `static`."""
-        return [self.answer, self.note, self.privacy, self.controls.meaning]
+        return [self.answer, self.note, self.privacy]
 
-    def static(self, say: Words) -> list[str]:
-        """Say what stands here from the start."""
-        return [
-            cards.welcome_card(say), limits(None, say), privacy(self._kept_s, say),
-            controls.explain_threshold(self._runner, 0, say) if self._runner.loaded() else "",
-        ]  # fmt: skip
+    def static(self, say: Words) -> list:
+        """Say what stands here from the start; English does already."""
+        if say.language == "en":  # and a slow line must not take a first answer away
+            return [gr.skip()] * 3
+        return [cards.welcome_card(say), limits(None, say), privacy(self._kept_s, say)]
 
     def _wire(self, go: gr.Button, stop: gr.Button) -> None:
         on, clip = self.details, self.clip
@@ -91,9 +90,9 @@ class ClipTab:
             make_documents(self._runner), [self.key, clip], [on.files], concurrency_id="model",
             api_visibility="private", show_progress_on=[on.make],
         )  # fmt: skip
-        self.controls.threshold.change(
-            self.explain_threshold, [self.controls.threshold], [self.controls.meaning], **QUIET
-        )
+        threshold, meaning = self.controls.threshold, self.controls.meaning
+        for asked in (threshold.change, self.controls.opened.expand):
+            asked(self.explain_threshold, [threshold], [meaning], **NOW)
 
     def analyze(
         self,

@@ -29,6 +29,7 @@ class Controls:
     blinks: gr.Checkbox
     threshold: gr.Slider
     meaning: gr.HTML  # of the threshold, in people
+    opened: gr.Accordion  # in which that stands
 
     def inputs(self) -> list[gr.components.Component]:
         """Give them in the order that `chosen` takes."""
@@ -58,13 +59,13 @@ def lay_out(settings: Settings) -> Controls:
         heat_maps = gr.Checkbox(settings.explain.enabled, label=label("Heat maps (slower)"))
         stability = gr.Checkbox(settings.stability.enabled, label=label("Stability test (slower)"))
         blinks = gr.Checkbox(settings.blinks.enabled, label=label("Count blinks (slower)"))
-    with gr.Accordion(label("Threshold in human terms"), open=False):
+    with gr.Accordion(label("Threshold in human terms"), open=False) as opened:
         threshold = gr.Slider(
             0, 0.95, max(settings.verdict.threshold, 0), step=0.05,
             label=label("Call it manipulated from (0: as the model was set)"),
         )  # fmt: skip
         meaning = Html()
-    return Controls(frames, heat_maps, stability, blinks, threshold, meaning)
+    return Controls(frames, heat_maps, stability, blinks, threshold, meaning, opened)
 
 
 def explain_threshold(runner: Runner, threshold: float, say: Words) -> str:

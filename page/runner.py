@@ -61,7 +61,7 @@ class Runner:
         """
         self._ahead = ahead
         self._load = cache(detector if callable(detector) else lambda: detector)
-        self._loading, self._loaded = Lock(), not callable(detector)
+        self._loading = Lock()
         self._folder, self._max_bytes, self._kept = folder, max_bytes, None
         self._stops: dict[str | None, Event] = {}  # of each browser session that has a run going
         self._run = self._events
@@ -71,13 +71,7 @@ class Runner:
     def detector(self) -> Detector:
         """Give the model; loads it once."""
         with self._loading:
-            found = self._load()
-            self._loaded = True
-            return found
-
-    def loaded(self) -> bool:
-        """Say whether the model can be asked without waiting for it."""
-        return self._loaded
+            return self._load()
 
     def analyze(
         self, path: str, chosen: Chosen, session: str | None
