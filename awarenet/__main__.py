@@ -142,14 +142,14 @@ def _analyze_all(
     from awarenet.batch import run_batch
     from awarenet.journal import ANALYZED
 
-    failed = 0
+    failed, lost = 0, []
     show = None if args.quiet or not sys.stderr.isatty() else _progress
     rows = run_batch(
         detector,
         args.paths,
         args.json if args.resume else None,
         on_progress=show,
-        on_analysis=_document_writer(detector, args.report) if args.report else None,
+        on_analysis=_document_writer(detector, args.report, lost) if args.report else None,
     )
     for row in rows:
         path, report = Path(row.path), row.report
@@ -162,17 +162,23 @@ def _analyze_all(
         if report.status not in ANALYZED:
             failed += 1
             print(f"{_shown(path)}: {report.warnings[0].message}", file=sys.stderr)
-    return 1 if failed else 0
+    return 1 if failed or lost else 0
 
 
-def _document_writer(detector: Detector, folder: str) -> Callable[[Path, Analysis], None]:
-    """Give what writes the documents of an input."""
+def _document_writer(
+    detector: Detector, folder: str, lost: list[Path]
+) -> Callable[[Path, Analysis], None]:
+    """Give what writes the documents of an input, and notes those that it could not write."""
     from awarenet import documents
 
     def write(path: Path, analysis: Analysis) -> None:
         if analysis.report.input.kind is None:
             return  # it could not be read: there is nothing to document
-        documents.write(analysis, path, folder, limits=detector.settings.limits)
+        try:
+            documents.write(analysis, path, folder, limits=detector.settings.limits)
+        except AwareNetError as error:  # of this input alone
+            print(f"{_shown(path)}: documents: {error}", file=sys.stderr)
+            lost.append(path)
 
     return write
 

@@ -188,13 +188,19 @@ def analysis_key(path: str | Path, detector: Detector) -> str:
     Raises:
         OSError: The file cannot be read.
     """
+    return key_of(
+        path, detector, {"app"}, revision=detector.bundle.revision, versions=package_versions()
+    )
+
+
+def key_of(path: str | Path, detector: Detector, left_out: set[str], **more: object) -> str:
+    """Name a file (bytes and name), a bundle, the settings but for some sections, and more."""
     depends = {
         "name": Path(path).name,
         "file": hash_file(Path(path)),
         "bundle": detector.bundle.sha256,
-        "revision": detector.bundle.revision,
-        "settings": detector.settings.model_dump(mode="json", exclude={"app"}),
-        "versions": package_versions(),
+        "settings": detector.settings.model_dump(mode="json", exclude=left_out),
+        **more,
     }
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 

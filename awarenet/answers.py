@@ -11,9 +11,7 @@ Shapes: T frames of one person, S side of a crop, H and W of a picture, px.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import io
-import json
 import logging
 import zipfile
 from pathlib import Path
@@ -22,9 +20,8 @@ import numpy as np
 from PIL import Image
 
 import awarenet
-from awarenet.analyses import read_analysis, write_analysis
+from awarenet.analyses import key_of, read_analysis, write_analysis
 from awarenet.explain import Preview
-from awarenet.hashing import hash_file
 from awarenet.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from awarenet.pipeline import Analysis, Detector
 from awarenet.settings import ROOT
@@ -43,13 +40,7 @@ def answer_key(path: str | Path, detector: Detector) -> str:
     Raises:
         OSError: The file cannot be read.
     """
-    depends = {
-        "name": Path(path).name,
-        "file": hash_file(Path(path)),
-        "bundle": detector.bundle.sha256,
-        "settings": detector.settings.model_dump(mode="json", exclude=_NOT_IN_A_SCORE),
-    }
-    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+    return key_of(path, detector, _NOT_IN_A_SCORE)
 
 
 def find_answer(folder: str | Path, path: str | Path, detector: Detector) -> Analysis | None:

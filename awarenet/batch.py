@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import csv
 import io
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from awarenet.errors import AwareNetError, Canceled
+from awarenet.errors import Canceled
 from awarenet.hashing import hash_file
 from awarenet.journal import Journal
 from awarenet.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from awarenet.pipeline import Analysis, Detector, Progress
 from awarenet.report import Report
-
-logger = logging.getLogger(__name__)
 
 # what a spreadsheet takes for the start of a formula, in wide letters too, and what hides one;
 # https://owasp.org/www-community/attacks/CSV_Injection
@@ -99,6 +96,7 @@ def run_batch(
         Canceled: `should_stop` said so; the journal holds what was done until then.
         SettingsError: The journal is of another model, other settings, or no journal at all.
         OSError: The journal cannot be written.
+        Exception: Whatever `on_analysis` raises.
     """
     files = list(find_inputs(paths))
     if journal is None:
@@ -168,22 +166,18 @@ def _analyze(
 ) -> Report:
     """Analyze one input; a bug in us becomes its report, so that the others are still done."""
     show = None if on_progress is None else lambda event: on_progress(path, event)
+    if path.is_dir():  # only one that holds nothing is left as a folder
+        words = f"{path.name or path} is a folder without videos or images"
+        return detector.failure(path, "unsupported", words)
     try:
-        if path.is_dir():  # only one that holds nothing is left as a folder
-            words = f"{path.name or path} is a folder without videos or images"
-            return detector.failure(path, "unsupported", words)
         analysis = detector.examine(path, on_progress=show, should_stop=should_stop)
-        if on_analysis is not None:
-            on_analysis(path, analysis)
-        return analysis.report
     except Canceled:
         raise
-    except AwareNetError as error:
-        return detector.failure(path, "error", str(error))
     except Exception as error:
-        logger.exception("cannot analyze %s", ascii(str(path)))
-        words = f"a fault in awarenet, not in the file: {type(error).__name__}; see the log"
-        return detector.failure(path, "error", words)
+        return detector.failed(path, error)
+    if on_analysis is not None:  # what goes wrong there does not take the answer away
+        on_analysis(path, analysis)
+    return analysis.report
 
 
 def _sha256(path: Path) -> str | None:

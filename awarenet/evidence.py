@@ -21,6 +21,7 @@ from awarenet.ensemble import judge
 from awarenet.errors import Canceled, MediaError
 from awarenet.explain import Preview
 from awarenet.faces import FaceFinder
+from awarenet.quality import Measured
 from awarenet.runtime import Runtime
 from awarenet.scoring import Calibration, TrackScore, decide_clip, track_score
 from awarenet.settings import Settings
@@ -82,6 +83,8 @@ class Evidence:
     logits: dict[Sighting, np.ndarray] = field(default_factory=dict)  # (F, K) float32 each
     distances: dict[Sighting, float] = field(default_factory=dict)  # from the training data
     scores: dict[int, TrackScore] = field(default_factory=dict)
+    measured: dict[int, Measured] = field(default_factory=dict)  # what a person's faces are worth
+    other_votes: list[parts.OtherVote] = field(default_factory=list)  # on the person who decides
     people: list[parts.Person] = field(default_factory=list)  # most suspicious first
     stability: parts.Stability | None = None
     explained: list[parts.ExplainedFrame] = field(default_factory=list)

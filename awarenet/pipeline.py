@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 from awarenet import report as parts
 from awarenet import stages
 from awarenet.bundle import Bundle, load_bundle
-from awarenet.errors import MediaError, SettingsError
+from awarenet.errors import AwareNetError, MediaError, SettingsError
 from awarenet.evidence import Evidence, Overlay, Partial, Progress, StopCheck
 from awarenet.explain import Preview
 from awarenet.faces import FaceFinder, create_face_finder
@@ -33,6 +34,8 @@ __all__ = [
     "Progress",
     "load_detector",
 ]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -185,8 +188,19 @@ class Detector:
         """Analyze one file; give the report alone. Raises as `run`."""
         return self.examine(path, on_progress, should_stop).report
 
+    def failed(self, path: str | Path, error: Exception) -> Report:
+        """Make the report of a file on which `run` raised, so that others can still be done.
+
+        What is wrong with us is logged; the report says no more than that.
+        """
+        if isinstance(error, AwareNetError):
+            return self.failure(path, "error", str(error))
+        logger.error("cannot analyze %s", ascii(str(path)), exc_info=error)
+        words = f"a fault in awarenet, not in the file: {type(error).__name__}; see the log"
+        return self.failure(path, "error", words)
+
     def failure(self, path: str | Path, status: parts.Status, message: str) -> Report:
-        """Make the report of a file that could not be analyzed, for callers that met a bug."""
+        """Make the report of a file that could not be analyzed."""
         return without_verdict(self._evidence(Path(path)), status, message)
 
     def _analysis(self, evidence: Evidence) -> Analysis:

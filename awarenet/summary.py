@@ -6,17 +6,13 @@ import dataclasses
 import time
 from datetime import datetime, timezone
 
-import numpy as np
-
 from awarenet import report as parts
 from awarenet.bundle_report import error_rates_at, limits_at, model_of
-from awarenet.evidence import Evidence, is_outside
+from awarenet.evidence import Evidence
 from awarenet.explain import cam_layers
-from awarenet.other_votes import other_votes
 from awarenet.quality import Facts, assess
 from awarenet.report import Report
 from awarenet.stability import DAMAGES
-from awarenet.stages.judging import measure_faces
 
 
 def with_verdict(evidence: Evidence) -> Report:
@@ -35,7 +31,7 @@ def with_verdict(evidence: Evidence) -> Report:
     flips = evidence.stability.flips_under if evidence.stability else []
     facts = Facts(
         kind=evidence.info.kind,
-        faces=measure_faces(evidence, evidence.tracks[decides.id]),
+        faces=evidence.measured[decides.id],
         frames_seen=decides.frames_seen,
         people=len(evidence.people),
         people_left_out=evidence.left_out,
@@ -49,18 +45,6 @@ def with_verdict(evidence: Evidence) -> Report:
         distance_limit=known.limit if known else None,
         flips_under={name: DAMAGES[name].words for name in flips},
     )
-    chosen = evidence.settings.verdict
-    logits = [evidence.logits[each] for each in evidence.tracks[decides.id].sightings]
-    votes = other_votes(
-        evidence.bundle,
-        np.stack(logits),
-        evidence.threshold,
-        confidence=chosen.confidence,
-        resamples=chosen.resamples,
-        seed=chosen.seed,
-    )
-    if is_outside(decides):  # nor can they judge in another way what they do not know
-        votes = [vote.model_copy(update={"verdict": "inconclusive"}) for vote in votes]
     notices = [
         parts.Notice(code=each.code, message=each.message, values=each.values)
         for each in assess(facts)
@@ -82,7 +66,7 @@ def with_verdict(evidence: Evidence) -> Report:
         decided_by=decides.id,
         people=evidence.people,
         families=families,
-        other_votes=votes,
+        other_votes=evidence.other_votes,
         stability=evidence.stability,
         explanation=explanation,
         warnings=notices + evidence.notices,

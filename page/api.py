@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterator
 from html import escape
-from pathlib import Path
 
 import gradio as gr
 
 from awarenet import scratch
-from awarenet.errors import AwareNetError
-from awarenet.view import OUR_FAULT
+from awarenet.report import Report
 from page import controls
 from page.controls import SUFFIXES
+from page.pieces import told
 from page.runner import Answer, Runner
-
-logger = logging.getLogger("awarenet.page")
 
 
 def offer(runner: Runner, frames: int, tools: bool = False) -> None:
@@ -38,7 +35,7 @@ def offer(runner: Runner, frames: int, tools: bool = False) -> None:
 
     def analyze(
         clip: str, frames: int, heat_maps: bool, stability: bool, request: gr.Request
-    ) -> dict:
+    ) -> Iterator[dict]:
         """Judge the faces of one clip or picture.
 
         Args:
@@ -48,15 +45,24 @@ def offer(runner: Runner, frames: int, tools: bool = False) -> None:
             stability: Also score damaged copies; slower.
             request: Filled in by Gradio.
 
-        Returns:
-            The report (docs/report.schema.json): a status, and only where it is "ok" a verdict,
-            a calibrated probability and its interval, of every person.
+        Yields:
+            Last of all the report (docs/report.schema.json): a status, and only where it is "ok"
+            a verdict, a calibrated probability and its interval, of every person.
         """
         if not clip:
             raise gr.Error("Choose a clip or a picture first.", print_exception=False)
-        return _report(runner, clip, frames, heat_maps, stability, request)
+        wish = controls.chosen(frames, heat_maps, stability, False, None)
+        try:
+            for event in runner.analyze(clip, wish, request.session_hash):
+                # a sign of life for each, or a call that is canceled would run to its end
+                done = isinstance(event, Answer)
+                yield event.analysis.report.to_dict() if done else gr.skip()
+        except Exception as error:  # Gradio renders its message as HTML
+            raise gr.Error(escape(told(error)), print_exception=False) from error
+        finally:
+            scratch.sweep_strays()
 
-    def batch(clips: list[str], frames: int, request: gr.Request) -> list:
+    def batch(clips: list[str], frames: int, request: gr.Request) -> Iterator[list]:
         """Judge many clips and pictures; a file that cannot be read does not end the others.
 
         Args:
@@ -64,43 +70,21 @@ def offer(runner: Runner, frames: int, tools: bool = False) -> None:
             frames: Frames looked at in a video.
             request: Filled in by Gradio.
 
-        Returns:
-            One report a file, in their order.
+        Yields:
+            Last of all one report a file, in their order.
         """
         if not clips:
             raise gr.Error("Choose clips or pictures first.", print_exception=False)
-        return [_report(runner, clip, frames, False, False, request, go_on=True) for clip in clips]
+        wish, reports = controls.chosen(frames, False, False, False, None), []
+        for clip in clips:
+            for event in runner.judge(clip, wish, request.session_hash):
+                if isinstance(event, Report):
+                    reports.append(event.to_dict())
+                yield gr.skip()
+            scratch.sweep_strays()
+        yield reports
 
     same = {"concurrency_limit": 1, "concurrency_id": "model", "show_progress": "hidden"}
     one.click(analyze, [clip, count, maps, stability], [report], api_name="analyze", **same)
     listed = "undocumented" if tools else "public"
     many.click(batch, [clips, count], [reports], api_name="batch", api_visibility=listed, **same)
-
-
-def _report(
-    runner: Runner,
-    clip: str,
-    frames: int,
-    heat_maps: bool,
-    stability: bool,
-    request: gr.Request,
-    *,
-    go_on: bool = False,
-) -> dict:
-    """Give a report; with `go_on` a failure of ours is a report too."""
-    wish = controls.chosen(frames, heat_maps, stability, False, None)
-    try:
-        for event in runner.analyze(clip, wish, request.session_hash):
-            if isinstance(event, Answer):
-                return event.analysis.report.to_dict()
-        raise AssertionError("an analysis ended without an answer")
-    except AwareNetError as error:
-        message = str(error)
-    except Exception:
-        logger.exception("the analysis failed")
-        message = OUR_FAULT
-    finally:
-        scratch.sweep_strays()
-    if go_on:
-        return runner.detector().failure(Path(clip), "error", message).to_dict()
-    raise gr.Error(escape(message), print_exception=False)  # Gradio renders it as HTML

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,19 +9,16 @@ from pathlib import Path
 import gradio as gr
 
 from awarenet import scratch
-from awarenet.errors import AwareNetError, Canceled
+from awarenet.errors import Canceled
 from awarenet.panels.answer import progress
 from awarenet.panels.rows import batch_table
 from awarenet.report import Report
 from awarenet.settings import Settings
-from awarenet.view import OUR_FAULT
 from page import controls
 from page.controls import SUFFIXES
 from page.language import label, spoken_by
 from page.pieces import Html
-from page.runner import Answer, Runner
-
-logger = logging.getLogger("awarenet.page")
+from page.runner import Runner
 
 
 class BatchTab:
@@ -62,12 +57,13 @@ class BatchTab:
         say, reports = spoken_by(request), []
         if not clips:
             raise gr.Error(say("Choose clips or pictures first."), print_exception=False)
+        wish = controls.chosen(self._frames, False, False, False, None)
         names, stopped = [Path(clip).name for clip in clips], False
         for clip in clips:
             table = batch_table(reports, names[len(reports) :], say)
             yield gr.skip(), table, gr.File(visible=False)
             try:
-                for event in self._one(clip, request):
+                for event in self._runner.judge(clip, wish, request.session_hash):
                     if isinstance(event, Report):
                         reports.append(event)
                     elif hasattr(event, "message"):
@@ -92,22 +88,6 @@ class BatchTab:
         """Stop this session's run."""
         self._runner.halt(request.session_hash)
 
-    def _one(self, clip: str, request: gr.Request) -> Iterator[object]:
-        """Judge one file: progress, then its report, whatever happens."""
-        wish = controls.chosen(self._frames, False, False, False, None)
-        try:
-            for event in self._runner.analyze(clip, wish, request.session_hash):
-                yield event.analysis.report if isinstance(event, Answer) else event
-            return
-        except Canceled:
-            raise
-        except AwareNetError as error:
-            message = str(error)
-        except Exception:
-            logger.exception("cannot analyze %s", Path(clip).name)
-            message = OUR_FAULT
-        yield self._runner.detector().failure(Path(clip), "error", message)
-
 
 def _write(folder: Path, clips: list[str], reports: list[Report]) -> list[str]:
     """Write the table and the reports."""
@@ -118,5 +98,5 @@ def _write(folder: Path, clips: list[str], reports: list[Report]) -> list[str]:
     ]
     table, lines = folder / "awarenet.csv", folder / "awarenet.jsonl"
     table.write_text(to_csv(rows), "utf-8-sig", newline="")
-    lines.write_text("".join(json.dumps(each.to_dict()) + "\n" for each in reports), "utf-8")
+    lines.write_text("".join(each.to_json() + "\n" for each in reports), "utf-8")
     return [str(table), str(lines)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -10,23 +9,20 @@ from pathlib import Path
 import gradio as gr
 
 from awarenet import scratch
-from awarenet.errors import AwareNetError, Canceled
+from awarenet.errors import Canceled
 from awarenet.panels import answer as cards
 from awarenet.panels import course, heat
 from awarenet.panels.surroundings import note as limits
 from awarenet.panels.surroundings import preview as shown
 from awarenet.panels.surroundings import privacy
 from awarenet.settings import Settings
-from awarenet.view import OUR_FAULT
 from awarenet.words import Words
 from page import controls, details
 from page.controls import SUFFIXES
 from page.documents import make_documents, report_file
 from page.language import label, spoken_by
-from page.pieces import Html
+from page.pieces import Html, told
 from page.runner import Answer, Runner
-
-logger = logging.getLogger("awarenet.page")
 
 TO_ANSWER = "() => {window.answer.scrollIntoView({block: 'nearest'}); return []}"
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
@@ -130,11 +126,8 @@ class ClipTab:
                     yield [line, card, *skip]
         except Canceled:
             yield ["", cards.stopped_card(say), *skip]
-        except AwareNetError as error:  # its message is written for the user
-            failure = str(error)
-        except Exception:
-            logger.exception("the analysis failed")
-            failure = say(OUR_FAULT)
+        except Exception as error:
+            failure = told(error, say)
         finally:
             scratch.sweep_strays()
         if failure:

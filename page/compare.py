@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -10,18 +9,15 @@ from pathlib import Path
 import gradio as gr
 
 from awarenet import scratch
-from awarenet.errors import AwareNetError, Canceled
+from awarenet.errors import Canceled
 from awarenet.panels.answer import failed_card, progress, stopped_card, working_card
 from awarenet.panels.rows import compared
 from awarenet.settings import Settings
-from awarenet.view import OUR_FAULT
 from page import controls
 from page.controls import SUFFIXES
 from page.language import label, spoken_by
-from page.pieces import Html
+from page.pieces import Html, told
 from page.runner import Answer, Runner
-
-logger = logging.getLogger("awarenet.page")
 
 
 class CompareTab:
@@ -68,11 +64,8 @@ class CompareTab:
             yield "", compared(*reports, say)
         except Canceled:
             yield "", stopped_card(say)
-        except AwareNetError as error:
-            failure = str(error)
-        except Exception:
-            logger.exception("the comparison failed")
-            failure = say(OUR_FAULT)
+        except Exception as error:
+            failure = told(error, say)
         finally:
             scratch.sweep_strays()
         if failure:

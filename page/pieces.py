@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
 import gradio as gr
+
+from awarenet.errors import AwareNetError
+from awarenet.view import OUR_FAULT
+from awarenet.words import ENGLISH, Words
+
+logger = logging.getLogger("awarenet.page")
 
 Html = partial(gr.HTML, apply_default_css=False)
 
@@ -25,3 +32,11 @@ element.addEventListener('keydown', event => {
 def chooser(name: str, **options: object) -> gr.HTML:
     """Make HTML in which things that carry `data-NAME` can be chosen, by mouse or keyboard."""
     return Html(js_on_load=CHOOSES % {"name": name}, **options)
+
+
+def told(error: Exception, say: Words = ENGLISH) -> str:
+    """Say what went wrong: a message written for the user, or that it is our fault, and log it."""
+    if isinstance(error, AwareNetError):
+        return str(error)
+    logger.error("a request failed", exc_info=error)
+    return say(OUR_FAULT)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from awarenet.errors import Canceled
+
 try:
     import spaces  # on ZeroGPU it has to come before torch, which nothing above imports
 except ImportError:
@@ -20,6 +22,7 @@ except ImportError:
 if TYPE_CHECKING:
     from awarenet.analyses import Analyses
     from awarenet.pipeline import Analysis, Detector, Interim, Overlay, Progress
+    from awarenet.report import Report
 
 Chosen = dict[str, dict[str, object]]  # settings that a request changes, by section
 
@@ -103,6 +106,18 @@ class Runner:
             stopping.set()
             if self._stops.get(session) is stopping:
                 del self._stops[session]
+
+    def judge(
+        self, path: str, chosen: Chosen, session: str | None
+    ) -> Iterator[Progress | Interim | Report]:
+        """Analyze a file as one of many: a failure is its report too; raises Canceled alone."""
+        try:
+            for event in self.analyze(path, chosen, session):
+                yield event.analysis.report if isinstance(event, Answer) else event
+        except Canceled:
+            raise
+        except Exception as error:
+            yield self.detector().failed(path, error)
 
     def halt(self, session: str | None) -> bool:
         """Stop a session's run within a frame; False where there is none."""

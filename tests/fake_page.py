@@ -132,9 +132,10 @@ class FakeDetector:
             revision=None,
         )
 
-    def failure(self, path: Path, status: str, message: str) -> Report:
+    def failed(self, path: Path, error: Exception) -> Report:
         """Make the report of a file that met a bug."""
-        return make_refusal(status, message, name=Path(path).name)
+        words = f"a fault in awarenet, not in the file: {type(error).__name__}"
+        return make_refusal("error", words, name=Path(path).name)
 
     def with_settings(self, **sections: dict) -> FakeDetector:
         """Note which settings a run asks for; every run counts on the one object."""

@@ -10,13 +10,13 @@ import numpy as np
 
 from tests.fitted import fitted_on
 from tests.tiny_people import row
-from trainer.atomic import write_json
 from trainer.ensembles.scorers import read
 from trainer.ensembles.voting import shipped
 from trainer.evaluation.calibration import compare
 from trainer.evaluation.datasets import clip_auc, measure_dataset
 from trainer.evaluation.predictions import Predictions
 from trainer.experiments import Experiment, experiments
+from trainer.json_files import write_json
 from trainer.manifest import Row, write_manifest
 from trainer.settings import TrainerSettings
 

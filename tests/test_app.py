@@ -79,7 +79,7 @@ def test_a_batch_gives_a_report_a_file_and_a_bug_ends_nothing(stage, clip, tmp_p
     stage.detector = FakeDetector(error=RuntimeError("ours"))
     reports = stage.client.predict(files, 16, api_name="/batch")
     assert [report["status"] for report in reports] == ["error", "error"]
-    assert "not about your clip" in reports[0]["warnings"][0]["message"]
+    assert "a fault in awarenet, not in the file" in reports[0]["warnings"][0]["message"]
 
 
 def test_the_same_file_and_settings_are_answered_without_a_second_run(stage, clip):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from trainer.atomic import read_json, write_json, written_whole
+from awarenet.atomic import written_whole
+from trainer.json_files import read_json, write_json
 
 
 def test_a_file_takes_its_place_when_it_is_complete(tmp_path):

@@ -25,6 +25,9 @@ class Counting:
             raise self.trouble[path.name]
         return self.detector.examine(path, **options)
 
+    def failed(self, *about: object) -> Report:
+        return self.detector.failed(*about)
+
     def failure(self, *about: object) -> Report:
         return self.detector.failure(*about)
 

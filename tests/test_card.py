@@ -5,10 +5,10 @@ import json
 import pytest
 
 from tests.report_run import FAMILIES, SETS, report_settings, write_run
-from trainer.atomic import read_json, write_json
 from trainer.bundles.card import model_card
 from trainer.ensembles.voting import shipped
 from trainer.experiments import experiments
+from trainer.json_files import read_json, write_json
 from trainer.run_report.answers import answer
 from trainer.starting_weights import (
     RANDOM_START,

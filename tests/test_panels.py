@@ -168,6 +168,9 @@ def test_credentials_are_told_apart_from_the_answer(report):
     html = checks.provenance(report.model_copy(update={"provenance": provenance}))
     assert "Signed by A &lt;b&gt;camera&lt;/b&gt;." in html and "Lavf&lt;i&gt;" in html
     assert "None of this is part of the probability" in html
+    signed = verdict_card(report.model_copy(update={"provenance": provenance}))
+    assert signed.index("Content Credentials that fit it") < signed.index("Likely manipulated")
+    assert "Content Credentials" not in verdict_card(report)
     none = provenance.model_copy(update={"credentials": None, "looked_for_credentials": False})
     assert "Not looked for" in checks.provenance(report.model_copy(update={"provenance": none}))
 

@@ -20,7 +20,6 @@ import numpy as np
 
 from awarenet.ensemble import judge
 from awarenet.scoring import Calibration, track_score, verdict
-from trainer.atomic import read_json, write_json
 from trainer.batches.samples import draw_crops, plain_crops
 from trainer.ensembles.scorers import Scorer, judges, read
 from trainer.evaluation.bootstrap import (
@@ -35,6 +34,7 @@ from trainer.evaluation.metrics import Figure, Ranked, log_odds
 from trainer.evaluation.predictions import Predictions
 from trainer.evaluation.robustness import sweep
 from trainer.experiments import Experiment
+from trainer.json_files import read_json, write_json
 from trainer.manifest import Row, read_manifest, read_notes
 from trainer.measure import (
     Members,

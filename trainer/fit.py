@@ -17,7 +17,6 @@ import torch
 
 from awarenet.combine import Mean
 from awarenet.errors import AwareNetError
-from trainer.atomic import read_json, write_json
 from trainer.batches.samples import draw_crops
 from trainer.bundles.assemble import write_raw_bundle
 from trainer.competence import fit_competence
@@ -27,6 +26,7 @@ from trainer.ensembles.voting import shipped
 from trainer.ensembles.weights import fit_two_tier
 from trainer.evaluation.calibration import choose, compare
 from trainer.experiments import Experiment
+from trainer.json_files import read_json, write_json
 from trainer.manifest import read_manifest
 from trainer.measure import (
     ScoredClip,

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from awarenet.atomic import written_whole
 from awarenet.errors import AwareNetError
-from trainer.atomic import written_whole
 from trainer.stamps import needed
 
 MESH = (468, 2)  # points of FaceMesh, x and y of each

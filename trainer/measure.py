@@ -17,7 +17,6 @@ from awarenet.bundle import load_bundle
 from awarenet.bundle_config import CONFIG_FILE
 from awarenet.pipeline import Detector
 from awarenet.settings import Settings
-from trainer.atomic import read_json, write_json
 from trainer.augmentation.camera import REGIMES, degrade, draw_degradation
 from trainer.batches.samples import plain_crops
 from trainer.ensembles.scorers import Scorer
@@ -25,6 +24,7 @@ from trainer.evaluation.metrics import log_odds
 from trainer.evaluation.predictions import Predictions
 from trainer.experiments import Experiment
 from trainer.extraction.crops import read_scene
+from trainer.json_files import read_json, write_json
 from trainer.manifest import Row
 from trainer.portraits.clips import MadeClip
 from trainer.stamps import content_hash, is_made

@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 
 from awarenet.errors import AwareNetError
-from trainer.atomic import write_json
 from trainer.augmentation.camera import SCENE_MARGIN
 from trainer.extraction.extract import ExtractSettings
 from trainer.extraction.journal import describe_failures, failures
 from trainer.extraction.spread import clips_hash, run
 from trainer.extraction.store import FolderStore, ShardStore
+from trainer.json_files import write_json
 from trainer.manifest import Row, iterate_manifest, read_manifest, read_notes, write_manifest
 from trainer.portraits.fakes import make_fakes
 from trainer.settings import TrainerSettings

@@ -22,8 +22,8 @@ import torch
 
 from awarenet.errors import AwareNetError
 from awarenet.hashing import hash_file
-from trainer.atomic import read_json, write_json
 from trainer.experiments import experiments
+from trainer.json_files import read_json, write_json
 from trainer.launch import is_first, processes
 from trainer.prepare import SPLIT_FILE
 from trainer.settings import TrainerSettings

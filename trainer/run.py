@@ -23,8 +23,8 @@ from pathlib import Path
 
 from awarenet.errors import AwareNetError
 from awarenet.settings import load_settings
-from trainer.atomic import read_json
 from trainer.experiments import experiments
+from trainer.json_files import read_json
 from trainer.launch import log_to_stderr, processes
 from trainer.settings import TrainerSettings
 from trainer.sources import parse_sets

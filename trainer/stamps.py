@@ -13,7 +13,7 @@ from pathlib import Path
 
 from awarenet.errors import AwareNetError
 from awarenet.hashing import hash_file
-from trainer.atomic import read_json, write_json
+from trainer.json_files import read_json, write_json
 
 
 def is_made(product: Path, made_of: Mapping[str, object], *, again: bool) -> bool:

@@ -31,8 +31,8 @@ from torch import Tensor, nn
 
 from awarenet.errors import AwareNetError
 from awarenet.zoo import create_model, get_spec
-from trainer.atomic import read_json
 from trainer.experiments import Experiment
+from trainer.json_files import read_json
 from trainer.weight_names import rename_lite, rename_mobilenet
 
 log = logging.getLogger(__name__)

@@ -21,8 +21,8 @@ from typing import Protocol
 import pyarrow
 import pyarrow.parquet
 
+from awarenet.atomic import written_whole
 from awarenet.errors import SettingsError
-from trainer.atomic import written_whole
 from trainer.experiments import Experiment
 from trainer.settings import TrainerSettings
 from trainer.training.checkpoints import CURVE

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from awarenet.documents.atomic import written_whole
+from awarenet.atomic import written_whole
 from awarenet.documents.courses import Course
 from awarenet.documents.marks import Strip, mark_face, paste, text_px, words_image
 from awarenet.errors import Canceled, SettingsError

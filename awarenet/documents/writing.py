@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from awarenet.documents.atomic import written_whole
+from awarenet.atomic import written_whole
 from awarenet.documents.clip import annotate
 from awarenet.documents.page import html
 from awarenet.documents.paper import pdf

@@ -16,6 +16,13 @@ FOUND = {
     "inconclusive": "The networks cannot tell for {who}: the interval reaches across the "
     "threshold.",
 }
+CREDENTIALS = {  # state -> words
+    "trusted": "The file carries Content Credentials, signed by somebody on the trust list.",
+    "valid": "The file carries Content Credentials that fit it. Who signed them is not on the "
+    "trust list.",
+    "invalid": "The file carries Content Credentials that do not fit it: it was changed after "
+    "they were signed, or they are forged.",
+}
 OUTSIDE = (
     "{who} is unlike the faces these networks were trained on, so their opinion is not worth "
     "a verdict."
@@ -29,7 +36,8 @@ def verdict_card(report: Report, say: Words = ENGLISH) -> str:
         what, advice = NO_ANSWER[report.status]
         title = say("No answer: {what}", what=say(what))
         return card("none", head("none", title, say(advice)) + warnings + _about(report, say))
-    body = head(report.verdict, say(VERDICTS[report.verdict]), _explained(report, say))
+    body = _credentials(report, say)
+    body += head(report.verdict, say(VERDICTS[report.verdict]), _explained(report, say))
     body += _scale(report, say) + _figures(report, say) + _error_rates(report, say)
     return card(report.verdict, body + warnings + _about(report, say))
 
@@ -96,6 +104,14 @@ def welcome_card(say: Words = ENGLISH) -> str:
     items = "".join(f"<li>{escape(step)}</li>" for step in steps)
     title = escape(say("The answer appears here"))
     return card("", f"<h3>{title}</h3><ol class='aw-steps'>{items}</ol>")
+
+
+def _credentials(report: Report, say: Words) -> str:
+    """Say first what was signed for, where a file carries that; the networks have no part in it."""
+    if report.provenance is None or report.provenance.credentials is None:
+        return ""
+    words = say(CREDENTIALS.get(report.provenance.credentials.state, ""))
+    return f'<p class="aw-signed">{escape(words)} {escape(say("See Provenance."))}</p>'
 
 
 def _explained(report: Report, say: Words) -> str:

@@ -5,18 +5,11 @@ from __future__ import annotations
 from html import escape
 
 from awarenet.panels import charts
+from awarenet.panels.answer import CREDENTIALS
 from awarenet.report import Provenance, Report
 from awarenet.stability import DAMAGES
 from awarenet.view import caption, listed, percent
 from awarenet.words import ENGLISH, Words
-
-CREDENTIALS = {  # state -> words
-    "trusted": "The file carries Content Credentials, signed by somebody on the trust list.",
-    "valid": "The file carries Content Credentials that fit it. Who signed them is not on the "
-    "trust list.",
-    "invalid": "The file carries Content Credentials that do not fit it: it was changed after "
-    "they were signed, or they are forged.",
-}
 
 
 def stability(report: Report, say: Words = ENGLISH) -> str:

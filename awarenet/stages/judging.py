@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from awarenet import report as parts
-from awarenet.evidence import Evidence, Progress
+from awarenet.evidence import Evidence, Progress, is_outside
+from awarenet.other_votes import other_votes
 from awarenet.quality import Measured, measure
 from awarenet.scoring import TrackScore, verdict
 from awarenet.segments import worst_segment
@@ -37,6 +38,7 @@ def score(evidence: Evidence) -> Iterator[Progress]:
         evidence.scores[track.id] = evidence.judge(logits)
         evidence.people.append(_person(evidence, track, evidence.scores[track.id]))
     evidence.people.sort(key=lambda person: (-person.probability, person.id))
+    evidence.other_votes = _other_votes(evidence)
 
 
 def _person(evidence: Evidence, track: Track, score: TrackScore) -> parts.Person:
@@ -57,7 +59,7 @@ def _person(evidence: Evidence, track: Track, score: TrackScore) -> parts.Person
     ]
     competence = _competence(evidence, track)
     known = competence is None or not competence.outside
-    faces = measure_faces(evidence, track)
+    faces = evidence.measured[track.id] = _measure_faces(evidence, track)
     worst = worst_segment([moment.time_s for moment in timeline], score.frames)
     # rounded first, so that the verdict is the one that the report's own numbers give
     probability, low, high = (round(p, 6) for p in (score.probability, *score.interval))
@@ -82,7 +84,7 @@ def _person(evidence: Evidence, track: Track, score: TrackScore) -> parts.Person
     )
 
 
-def measure_faces(evidence: Evidence, track: Track) -> Measured:
+def _measure_faces(evidence: Evidence, track: Track) -> Measured:
     """Measure what a person's faces are worth."""
     faces = [sighting.face for sighting in track.sightings]
     return measure(
@@ -99,3 +101,20 @@ def _competence(evidence: Evidence, track: Track) -> parts.Competence | None:
         return None
     distance = float(np.median([evidence.distances[each] for each in track.sightings]))
     return parts.Competence(distance=distance, limit=known.limit, outside=distance > known.limit)
+
+
+def _other_votes(evidence: Evidence) -> list[parts.OtherVote]:
+    """Ask what the person who decides would be called if the networks voted in another way."""
+    decides, _ = evidence.decides()
+    sightings, chosen = evidence.tracks[decides.id].sightings, evidence.settings.verdict
+    votes = other_votes(
+        evidence.bundle,
+        np.stack([evidence.logits[each] for each in sightings]),
+        evidence.threshold,
+        confidence=chosen.confidence,
+        resamples=chosen.resamples,
+        seed=chosen.seed,
+    )
+    if is_outside(decides):  # nor can they judge in another way what they do not know
+        return [vote.model_copy(update={"verdict": "inconclusive"}) for vote in votes]
+    return votes

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from awarenet.atomic import written_whole
 from awarenet.errors import AwareNetError
 from awarenet.faces import crop_face
-from trainer.atomic import written_whole
 from trainer.augmentation import apply_conditions, draw_conditions
 from trainer.augmentation.cut_outs import known_points
 from trainer.batches.pairing import pair_up

@@ -22,12 +22,12 @@ from awarenet.combine import Combiner
 from awarenet.damage import jpeg
 from awarenet.ensemble import Ensemble
 from awarenet.faces import create_face_finder, crop_face
-from trainer.atomic import read_json
 from trainer.bundles.card import model_card
 from trainer.competence import read_fitted
 from trainer.ensembles.scorers import read
 from trainer.ensembles.voting import short_name
 from trainer.experiments import Experiment
+from trainer.json_files import read_json
 from trainer.prepare import manifest_hash
 from trainer.stamps import needed
 from trainer.training.scoring import load_member

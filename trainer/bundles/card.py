@@ -8,11 +8,11 @@ from pathlib import Path
 
 import jinja2
 
-from trainer.atomic import read_json
 from trainer.bundles.card_metadata import card_metadata
 from trainer.ensembles import TWO_TIERS
 from trainer.evaluation.metrics import Figure
 from trainer.experiments import Experiment, experiments
+from trainer.json_files import read_json
 from trainer.manifest import Row, read_manifest, read_notes
 from trainer.prepare import manifest_hash
 from trainer.provenance import RECORD_FILE, hardware_in_words

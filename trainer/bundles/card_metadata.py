@@ -13,10 +13,10 @@ import timm
 from huggingface_hub import EvalResult, ModelCardData
 
 from awarenet.zoo import get_spec
-from trainer.atomic import read_json
 from trainer.ensembles import TWO_TIERS
 from trainer.evaluation.metrics import Figure
 from trainer.experiments import experiments
+from trainer.json_files import read_json
 from trainer.provenance import RECORD_FILE, hardware_in_words
 from trainer.settings import TrainerSettings
 from trainer.starting_weights import SOURCES

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from awarenet.atomic import written_whole
 from awarenet.errors import AwareNetError
 from awarenet.odds import vote_odds
-from trainer.atomic import written_whole
 from trainer.ensembles.scorers import Scorer
 from trainer.evaluation.metrics import log_odds
 from trainer.manifest import Row

@@ -17,13 +17,14 @@ from pathlib import Path
 import av
 import numpy as np
 
+from awarenet.atomic import written_whole
 from awarenet.errors import AwareNetError
 from awarenet.faces import Face, FaceFinder, create_face_finder
 from awarenet.landmarks import find_landmarks
-from trainer.atomic import read_json, write_json, written_whole
 from trainer.augmentation.camera import SCENE_MARGIN
 from trainer.datasets import name_people
 from trainer.extraction.crops import read_scene
+from trainer.json_files import read_json, write_json
 from trainer.manifest import read_manifest
 from trainer.portraits.forge import Scene, make_fake
 from trainer.settings import TrainerSettings

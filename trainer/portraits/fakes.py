@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from awarenet.atomic import written_whole
 from awarenet.errors import AwareNetError, SettingsError
-from trainer.atomic import written_whole
 from trainer.extraction.crops import read_scene
 from trainer.extraction.extract import encode
 from trainer.extraction.pool import run_here, run_in_pool

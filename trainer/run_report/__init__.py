@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from trainer.atomic import written_whole
+from awarenet.atomic import written_whole
 from trainer.experiments import experiments
 from trainer.run_report.across_section import across_section, published_section
 from trainer.run_report.experiment_section import experiment_section

@@ -11,10 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from awarenet.errors import AwareNetError
-from trainer.atomic import read_json
 from trainer.ensembles import TWO_TIERS
 from trainer.evaluation.predictions import Predictions
 from trainer.experiments import Experiment
+from trainer.json_files import read_json
 
 GRID_FILE = "augmentation.png"
 PLAIN = "none"  # the recipe that augments nothing

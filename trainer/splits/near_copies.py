@@ -23,7 +23,7 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from trainer.atomic import written_whole
+from awarenet.atomic import written_whole
 from trainer.extraction.crops import read_crop
 
 SIDE = 24  # bits; frequencies across and down

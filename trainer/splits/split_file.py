@@ -10,8 +10,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from awarenet.errors import AwareNetError
-from trainer.atomic import read_json, write_json
 from trainer.datasets import Clip
+from trainer.json_files import read_json, write_json
 from trainer.splits.dealing import LABELS
 from trainer.splits.protocols import Split, make_split
 

@@ -17,8 +17,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from awarenet.atomic import written_whole
 from awarenet.errors import AwareNetError
-from trainer.atomic import written_whole
 from trainer.training.plateau import Plateau
 from trainer.training.stopping import Watch
 

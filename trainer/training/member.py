@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from awarenet.errors import SettingsError
 from awarenet.zoo import create_model
-from trainer.atomic import write_json
 from trainer.batches.samples import Samples
 from trainer.experiments import Experiment
+from trainer.json_files import write_json
 from trainer.launch import is_first
 from trainer.manifest import read_manifest
 from trainer.settings import TrainSettings

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from awarenet.combine import TwoTier
 from awarenet.ensemble import Ensemble
-from trainer.atomic import read_json, write_json
 from trainer.experiments import Experiment
+from trainer.json_files import read_json, write_json
 from trainer.stamps import content_hash, is_made, needed
 from trainer.training.checkpoints import save_weights, tidy
 from trainer.training.devices import create_accelerator
