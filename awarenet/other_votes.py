@@ -11,8 +11,8 @@ import numpy as np
 
 from awarenet import report as parts
 from awarenet.bundle import Bundle
-from awarenet.bundle_votes import Calibration as CalibrationPart
-from awarenet.bundle_votes import Combiner, OtherVote
+from awarenet.bundle.votes import Calibration as CalibrationPart
+from awarenet.bundle.votes import Combiner, OtherVote
 from awarenet.ensemble import judge
 from awarenet.scoring import Calibration, track_score, verdict
 

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from awarenet.bundle_config import CONFIG_FILE
+from awarenet.bundle.config import CONFIG_FILE
 from awarenet.errors import SettingsError
 from awarenet.settings import ROOT, Settings
 from awarenet.settings.loading import TRAINER_SECTIONS

@@ -7,7 +7,7 @@ import time
 from datetime import datetime, timezone
 
 from awarenet import report as parts
-from awarenet.bundle_report import error_rates_at, limits_at, model_of
+from awarenet.bundle.report import error_rates_at, limits_at, model_of
 from awarenet.evidence import Evidence
 from awarenet.explain import cam_layers
 from awarenet.quality import Facts, assess

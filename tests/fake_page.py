@@ -21,7 +21,7 @@ import numpy as np
 from clips import draw_face
 
 import app
-from awarenet.bundle_config import Thresholds
+from awarenet.bundle.config import Thresholds
 from awarenet.errors import Canceled
 from awarenet.explain import Preview
 from awarenet.pipeline import Analysis, Overlay, Progress

@@ -71,7 +71,7 @@ class Client:
 
 def open_source(source: str) -> dict:
     """Fetch a bundle; say where it is."""
-    from awarenet.bundle_files import open_source
+    from awarenet.bundle.files import open_source
 
     found = open_source(source)
     files = sorted(p.relative_to(found.path).as_posix() for p in found.path.rglob("*.*"))

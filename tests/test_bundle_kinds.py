@@ -11,7 +11,7 @@ from tiny_bundle import golden_crops, refusal, save, tiny_ensemble
 
 import awarenet
 from awarenet.bundle import load_bundle
-from awarenet.bundle_config import Crop
+from awarenet.bundle.config import Crop
 from awarenet.combine import COMBINERS, Combiner, create_combiner
 from awarenet.ensemble import Ensemble, judge
 from awarenet.scoring import Calibration, track_score

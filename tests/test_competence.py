@@ -14,8 +14,8 @@ from sklearn.neighbors import NearestNeighbors
 from tiny_bundle import golden_crops, refusal, save, sha256, tiny_ensemble
 
 from awarenet.bundle import load_bundle
-from awarenet.bundle_config import COMPETENCE_FILE
-from awarenet.bundle_files import bundle_contents
+from awarenet.bundle.config import COMPETENCE_FILE
+from awarenet.bundle.files import bundle_contents
 from awarenet.competence import NEIGHBORS, Competence, FamilyView, describe_faces
 from awarenet.errors import Canceled
 from awarenet.faces import create_face_finder, crop_face

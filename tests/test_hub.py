@@ -11,7 +11,7 @@ import pytest
 from hub_client import Client
 from hub_stand_in import HubStandIn, client_environment
 
-from awarenet.bundle_files import open_source
+from awarenet.bundle.files import open_source
 from awarenet.errors import BundleError
 
 SOON_S = 2.0  # after that a person wonders

@@ -10,7 +10,7 @@ from fitted import ENSEMBLES
 from tiny_bundle import refusal, save, tiny_ensemble
 
 from awarenet.bundle import load_bundle
-from awarenet.bundle_votes import Calibration, Combiner, OtherVote
+from awarenet.bundle.votes import Calibration, Combiner, OtherVote
 from awarenet.combine import Mean
 from awarenet.ensemble import judge
 from awarenet.other_votes import other_votes

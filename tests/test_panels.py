@@ -12,7 +12,7 @@ from fake_page import CENTERS, FAMILIES, FakeDetector, draw_frame, make_refusal,
 from PIL import Image
 
 from awarenet import view
-from awarenet.bundle_config import Thresholds
+from awarenet.bundle.config import Thresholds
 from awarenet.combine import COMBINERS
 from awarenet.explain import Preview
 from awarenet.panels import charts, checks, course, families, heat, people, rows, threshold

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from tiny_people import write_patterns
 from training_runs import FAMILIES, experiment_in
 
-from awarenet.bundle_config import COMPETENCE_FILE
+from awarenet.bundle.config import COMPETENCE_FILE
 from awarenet.errors import AwareNetError, BundleError
 from awarenet.faces import Face
 from awarenet.zoo import create_model

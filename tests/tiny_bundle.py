@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from awarenet.bundle import load_bundle, save_bundle
-from awarenet.bundle_config import (
+from awarenet.bundle.config import (
     BundleConfig,
     Calibration,
     Crop,

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from awarenet.bundle_competence import read_competence, write_competence
-from awarenet.bundle_config import COMPETENCE_FILE, CompetenceFile
+from awarenet.bundle.competence import read_competence, write_competence
+from awarenet.bundle.config import COMPETENCE_FILE, CompetenceFile
 from awarenet.combine import Mean
 from awarenet.competence import NEIGHBORS, Competence, describe_faces
 from awarenet.ensemble import Ensemble

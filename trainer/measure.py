@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from awarenet.bundle import load_bundle
-from awarenet.bundle_config import CONFIG_FILE
+from awarenet.bundle.config import CONFIG_FILE
 from awarenet.pipeline import Detector
 from awarenet.settings import Settings
 from trainer.augmentation.camera import REGIMES, degrade, draw_degradation

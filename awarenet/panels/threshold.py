@@ -8,7 +8,7 @@ from awarenet.view import caption
 from awarenet.words import ENGLISH, Words
 
 if TYPE_CHECKING:
-    from awarenet.bundle_config import Thresholds
+    from awarenet.bundle.config import Thresholds
 
 
 def meaning(thresholds: Thresholds, threshold: float, say: Words = ENGLISH) -> str:

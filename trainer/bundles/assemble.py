@@ -15,9 +15,9 @@ import matplotlib
 import numpy as np
 
 from awarenet.bundle import save_bundle
-from awarenet.bundle_config import Crop, ThresholdRow, Thresholds, TrainedOn
-from awarenet.bundle_votes import Calibration, OtherVote, describe_combiner
-from awarenet.bundle_votes import Combiner as CombinerConfig
+from awarenet.bundle.config import Crop, ThresholdRow, Thresholds, TrainedOn
+from awarenet.bundle.votes import Calibration, OtherVote, describe_combiner
+from awarenet.bundle.votes import Combiner as CombinerConfig
 from awarenet.combine import Combiner
 from awarenet.damage import jpeg
 from awarenet.ensemble import Ensemble

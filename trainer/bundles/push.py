@@ -22,8 +22,8 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, Repository
 from huggingface_hub.utils import validate_repo_id
 
 from awarenet.bundle import load_bundle
-from awarenet.bundle_config import CONFIG_FILE, README_FILE, WEIGHTS_FILE
-from awarenet.bundle_files import bundle_contents
+from awarenet.bundle.config import CONFIG_FILE, README_FILE, WEIGHTS_FILE
+from awarenet.bundle.files import bundle_contents
 from awarenet.errors import AwareNetError, SettingsError
 from awarenet.hub import ANSWER_S, CALL_ERRORS, COMMIT, explain, require_connection
 from trainer.experiments import Experiment, experiments

@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue, StringConstraints, model_validator
 from torch import nn
 
 from awarenet import combine
-from awarenet.bundle_votes import Calibration, Combiner, OtherVote, Part, Probability
+from awarenet.bundle.votes import Calibration, Combiner, OtherVote, Part, Probability
 from awarenet.errors import SettingsError
 from awarenet.zoo import Spec, adapt_spec, get_spec
 

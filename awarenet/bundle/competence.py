@@ -9,8 +9,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from awarenet.bundle_config import COMPETENCE_FILE, CompetenceFile
-from awarenet.bundle_files import check_hash
+from awarenet.bundle.config import COMPETENCE_FILE, CompetenceFile
+from awarenet.bundle.files import check_hash
 from awarenet.competence import Competence
 from awarenet.errors import BundleError
 from awarenet.hashing import hash_file

@@ -1,15 +1,5 @@
 """Write a trained ensemble to a folder; read it back, strictly.
 
-    config.json                   what the ensemble is, see bundle_config.py
-    <family>-<i>/config.json      timm's own layout: plain timm loads a whole network by local-dir:
-    <family>-<i>/model.safetensors
-    golden.safetensors            a stored input, and each member's logit for it
-    competence.safetensors        how far a face is from the training data; not every bundle has it
-    README.md                     the model card
-
-Reading checks every file: hashes, keys, shapes, and that the stored input gives the stored logits
-on this machine. Nothing is unpickled, no link is followed out of the folder.
-
 Shapes: n golden crops, S side of a crop in px, F families, K members a family.
 """
 
@@ -29,24 +19,24 @@ from pydantic import JsonValue, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from awarenet import bundle_config as parts
-from awarenet.bundle_competence import read_competence, write_competence
-from awarenet.bundle_config import (
+from awarenet.bundle import config as parts
+from awarenet.bundle.competence import read_competence, write_competence
+from awarenet.bundle.config import (
     COMPETENCE_FILE,
     CONFIG_FILE,
     GOLDEN_FILE,
     README_FILE,
     WEIGHTS_FILE,
 )
-from awarenet.bundle_files import (
+from awarenet.bundle.files import (
     BundleFolder,
     check_hash,
     check_target,
     open_source,
     replace_folder,
 )
-from awarenet.bundle_members import logits_of, read_family, write_member
-from awarenet.bundle_votes import OtherVote, describe_combiner
+from awarenet.bundle.members import logits_of, read_family, write_member
+from awarenet.bundle.votes import OtherVote, describe_combiner
 from awarenet.competence import Competence
 from awarenet.ensemble import Ensemble
 from awarenet.errors import BundleError

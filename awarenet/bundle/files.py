@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from awarenet import hub
-from awarenet.bundle_config import (
+from awarenet.bundle.config import (
     COMPETENCE_FILE,
     CONFIG_FILE,
     FORMAT,

@@ -14,9 +14,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from awarenet import bundle_config as parts
-from awarenet.bundle_config import CONFIG_FILE, WEIGHTS_FILE
-from awarenet.bundle_files import BundleFolder, check_hash
+from awarenet.bundle import config as parts
+from awarenet.bundle.config import CONFIG_FILE, WEIGHTS_FILE
+from awarenet.bundle.files import BundleFolder, check_hash
 from awarenet.combine import Mean
 from awarenet.ensemble import Ensemble
 from awarenet.errors import BundleError
