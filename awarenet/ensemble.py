@@ -1,12 +1,11 @@
 """The members of an ensemble and their combiner as one module.
 
-Shapes: B crops, F families, K members a family, S side of a crop in px, C channels of a layer.
+Shapes: B crops, F families, K members a family, S side of a crop in px.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -80,40 +79,6 @@ class Ensemble(nn.Module):
         ]
         return torch.stack(families, dim=1)
 
-    def observe(self, crops: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Score crops, and tell in the same pass what the first member of each family saw in them.
-
-        Args:
-            crops: (B, S, S, 3) uint8 RGB.
-
-        Returns:
-            What `forward` gives, and by family (B, C) float32: the last layer that has a grid
-            (`Spec.cam_layer`), its mean over the grid; with several views, over these as well.
-        """
-        with self._watched() as seen:
-            logits = self(crops)
-        return logits, {family: torch.stack(each).mean(dim=0) for family, each in seen.items()}
-
     def probability(self, logits: Tensor) -> Tensor:
         """Map (B, F, K) logits to (B,) probabilities of fake, not yet calibrated, in 0..1."""
         return self.combiner(logits)
-
-    @contextmanager
-    def _watched(self) -> Iterator[dict[str, list[Tensor]]]:
-        """Collect, by family, the (B, C) grid means of its first member, one a forward pass."""
-        seen: dict[str, list[Tensor]] = {family: [] for family in self.families}
-        handles = []
-        try:
-            for family, networks in self.members.items():
-                layer = networks[0].get_submodule(self.specs[family].cam_layer)
-
-                def keep(
-                    module: nn.Module, inputs: tuple, output: Tensor, kept: list = seen[family]
-                ) -> None:
-                    kept.append(output.float().mean(dim=(2, 3)))
-
-                handles.append(layer.register_forward_hook(keep))
-            yield seen
-        finally:
-            for handle in handles:
-                handle.remove()

@@ -94,7 +94,13 @@ class Detector:
         self.settings = settings or Settings()
         chosen = self.settings.runtime
         self.runtime = Runtime(
-            bundle.ensemble, chosen.device, chosen.dtype, chosen.batch_size, chosen.threads
+            bundle.ensemble,
+            chosen.device,
+            chosen.dtype,
+            chosen.batch_size,
+            chosen.threads,
+            chosen.engine,
+            bundle.golden,
         )
         self._brought = finder is not None
         self.finder = finder or create_face_finder(self.settings.faces)

@@ -10,7 +10,7 @@ Shapes: B crops, S side of a crop in px, side: of the network's input in px.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -201,10 +201,23 @@ def score(network: nn.Module, crops: Tensor, spec: Spec) -> Tensor:
     Source:
         Ten views, upper five: https://github.com/yuezunli/DSP-FWA.
     """
-    if spec.views == 1 or network.training:
+    if network.training:
         return network(preprocess(crops, spec)).float()
-    each = [network(preprocess(view, spec)).float() for view in views(crops, spec.views)]
-    upper = torch.cat(each, dim=1).topk((spec.views + 1) // 2, dim=1).values
+    return merge([network(images).float() for images in feed(crops, spec)])
+
+
+def feed(crops: Tensor, spec: Spec) -> list[Tensor]:
+    """Turn (B, S, S, 3) uint8 RGB crops into what a network takes, a tensor a view."""
+    if spec.views == 1:
+        return [preprocess(crops, spec)]
+    return [preprocess(view, spec) for view in views(crops, spec.views)]
+
+
+def merge(each: Sequence[Tensor]) -> Tensor:
+    """Make one (B, 1) logit of the (B, 1) float32 logits of every view; see `score`."""
+    if len(each) == 1:
+        return each[0]
+    upper = torch.cat(list(each), dim=1).topk((len(each) + 1) // 2, dim=1).values
     return mean_logit(upper, dim=1)[:, None]
 
 

@@ -20,6 +20,10 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HOME"] = HUB_HOME
+# Playwright keeps its browsers in the cache folder: they stay where they are
+_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+os.environ.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(_cache / "ms-playwright"))
+os.environ["XDG_CACHE_HOME"] = str(Path(HUB_HOME) / "cache")
 for _name in [name for name in os.environ if name.startswith("AWARENET_")]:
     del os.environ[_name]
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 from safetensors.numpy import load_file, save_file
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
@@ -21,7 +20,6 @@ from awarenet.errors import Canceled
 from awarenet.faces import create_face_finder, crop_face
 from awarenet.runtime import Runtime
 from awarenet.settings import FaceSettings
-from awarenet.zoo import preprocess
 
 ROOT = Path(__file__).resolve().parent.parent
 FAMILIES = ("test_resnet", "mobilenet_v2")
@@ -128,26 +126,8 @@ def test_features_of_other_networks_are_refused(features):
         Competence(views, points, 1.0, "").distances(features)
 
 
-def test_what_is_observed_while_scoring_is_what_a_second_pass_would_see():
-    crops, ensemble = golden_crops(5), tiny_ensemble()
-    runtime = Runtime(ensemble, "cpu", batch_size=2)
-    seen = runtime.observe(crops)
-    np.testing.assert_allclose(seen.logits, runtime.logits(crops), atol=1e-5)
-    assert list(seen.features) == list(FAMILIES)
-    for family, features in seen.features.items():
-        network, spec = ensemble.members[family][0], ensemble.specs[family]
-        caught = []
-        layer = network.get_submodule(spec.cam_layer)
-        handle = layer.register_forward_hook(lambda module, given, out, to=caught: to.append(out))
-        with torch.no_grad():
-            network(preprocess(torch.from_numpy(crops), spec))
-        handle.remove()
-        np.testing.assert_allclose(features, caught[0].mean(dim=(2, 3)).numpy(), atol=1e-5)
-        assert features.dtype == np.float32
-
-
 def test_no_hook_stays_behind_whether_scoring_ends_or_breaks_off():
-    runtime = Runtime(tiny_ensemble(), "cpu", batch_size=1)
+    runtime = Runtime(tiny_ensemble(), "cpu", "float32", 1, engine="torch")
 
     def hooks() -> int:
         return sum(len(module._forward_hooks) for module in runtime.ensemble.modules())

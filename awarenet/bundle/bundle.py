@@ -41,6 +41,7 @@ from awarenet.competence import Competence
 from awarenet.ensemble import Ensemble
 from awarenet.errors import BundleError
 from awarenet.hashing import hash_file
+from awarenet.runtime import Known, Runtime
 
 _DTYPES = {"float16": torch.float16, "float32": torch.float32}
 _MAX_GOLDEN = 16  # crops
@@ -55,6 +56,7 @@ class Bundle:
     source: str  # as it was asked for
     revision: str | None  # commit on the Hub; None for a local folder
     sha256: str  # of config.json, which holds the hashes of the other files
+    golden: Known  # the stored input and its logits
     competence: Competence | None = None  # None: it does not know its own limits
 
 
@@ -181,19 +183,19 @@ def load_bundle(source: str | Path) -> Bundle:
         {family.name: family.spec for family in config.families},
     )
     ensemble.eval().requires_grad_(False)
-    seen = _check_golden(folder, config, ensemble)
+    golden, seen = _check_golden(folder, config, ensemble)
     digest = hashlib.sha256(content).hexdigest()
     competence = None
     if config.competence is not None:
         place = folder.file(COMPETENCE_FILE)
         competence = read_competence(place, config.competence, ensemble.families, seen)
-    return Bundle(config, ensemble, str(source), folder.revision, digest, competence)
+    return Bundle(config, ensemble, str(source), folder.revision, digest, golden, competence)
 
 
 def _check_golden(
     folder: BundleFolder, config: parts.BundleConfig, ensemble: Ensemble
-) -> dict[str, np.ndarray]:
-    """Score the stored input and compare; give the features that were seen in it."""
+) -> tuple[Known, dict[str, np.ndarray]]:
+    """Score the stored input and compare; give it, and the features that were seen in it."""
     path = folder.file(GOLDEN_FILE)
     check_hash(path, config.golden.sha256)
     shape = (len(ensemble.families), ensemble.members_per_family)
@@ -205,8 +207,9 @@ def _check_golden(
             raise ValueError(f"logits {tuple(expected.shape)}; expected {(len(crops), *shape)}")
     except (SafetensorError, ValueError) as error:
         raise BundleError(f"{path}: {error}; get the bundle anew") from error
-    with torch.no_grad():
-        found, seen = ensemble.observe(crops)
+    plain = Runtime(ensemble, "cpu", "float32", engine="torch")
+    observed = plain.observe(crops.numpy())
+    found = torch.from_numpy(observed.logits)
     wrong = ~((found - expected).abs() <= config.golden.tolerance)  # true for NaN as well
     if wrong.any():
         crop, family, member = wrong.nonzero()[0].tolist()
@@ -216,7 +219,7 @@ def _check_golden(
             f"expected {expected[crop, family, member]:.4f} within {config.golden.tolerance}; "
             "get the bundle anew, and install the pinned packages"
         )
-    return {family: each.numpy() for family, each in seen.items()}
+    return Known(crops.numpy(), expected.numpy()), observed.features
 
 
 def _check_golden_crops(crops: np.ndarray, crop: parts.Crop) -> None:

@@ -1,0 +1,131 @@
+"""Make the fastest engine that gives the right answers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from awarenet.ensemble import Ensemble, judge
+from awarenet.errors import SettingsError
+from awarenet.runtime.asking import Known, ask
+from awarenet.runtime.engine import Engine, TorchEngine
+from awarenet.runtime.graphs import Untranslatable
+from awarenet.runtime.openvino_engine import OpenVinoEngine
+
+logger = logging.getLogger(__name__)
+
+# How far an engine's probabilities may lie from those of float32 in PyTorch, on known crops.
+MOST_DRIFT = {torch.float32: 0.001, torch.bfloat16: 0.01, torch.float16: 0.01}
+PROBES = 2  # crops of noise to compare on, where none are known
+
+Choice = tuple[torch.dtype, str]  # a number format, and why it
+
+
+@dataclass(frozen=True)
+class Made:
+    """An engine, and why it is this one."""
+
+    engine: Engine
+    dtype: Choice
+    reason: str
+
+
+def make_engine(
+    ensemble: Ensemble,
+    lock: threading.RLock,
+    wish: tuple[str, str],
+    dtypes: list[Choice],
+    known: Known | None,
+) -> Made:
+    """Make an engine and put it to the test.
+
+    Args:
+        ensemble: In evaluation mode, where it shall run.
+        lock: The runtime's.
+        wish: As `choose_engine` gives it.
+        dtypes: As `choose_dtypes` gives them: tried in this order until one is exact enough.
+        known: None: noise, and what PyTorch says of it.
+
+    Raises:
+        SettingsError: An engine was asked for by name and cannot run these networks here.
+    """
+
+    def plain(dtype: torch.dtype) -> Engine:
+        return TorchEngine(ensemble, dtype, lock)
+
+    def compiled(dtype: torch.dtype) -> Engine:
+        return OpenVinoEngine(ensemble, dtype, torch.get_num_threads())
+
+    name, why = wish
+    if name == "openvino":
+        try:
+            return _first_exact(compiled, why, ensemble, dtypes, known)
+        except ImportError as error:
+            failed = f"openvino cannot be imported: {error}"
+        except Untranslatable as error:
+            failed = f"openvino cannot run them: {error}"
+        if why == "asked for":
+            raise SettingsError(f"runtime.engine='openvino': {failed}; set it to auto")
+        logger.warning("%s; going on in PyTorch", failed)
+        why = failed
+    return _first_exact(plain, why, ensemble, dtypes, known)
+
+
+def _first_exact(
+    make: Callable[[torch.dtype], Engine],
+    why_engine: str,
+    ensemble: Ensemble,
+    dtypes: list[Choice],
+    known: Known | None,
+) -> Made:
+    """Make an engine in the first number format in which it answers exactly enough.
+
+    Raises:
+        Untranslatable: OpenVINO is not even right in float32.
+    """
+    failed = ""
+    for place, (dtype, why) in enumerate(dtypes):
+        engine = make(dtype)
+        plain = engine.name == "torch" and dtype == torch.float32  # what others are compared with
+        drift = 0.0 if plain else _drift(engine, ensemble, known)
+        name = str(dtype).removeprefix("torch.")
+        words = f"{name} in {engine.name} moves probabilities by {drift:.4f}"
+        if drift > MOST_DRIFT[dtype]:
+            logger.warning("%s", words)
+            if place + 1 < len(dtypes):
+                failed = words
+                continue
+            if engine.name == "openvino" and dtype == torch.float32:
+                raise Untranslatable(words)
+        why = failed or (why if plain else f"{why}; it moves probabilities by {drift:.4f}")
+        return Made(engine, (dtype, why), f"{engine.name} ({why_engine}), {name} ({why})")
+    raise ValueError("no number format to try; expected at least one")
+
+
+def _drift(engine: Engine, ensemble: Ensemble, known: Known | None) -> float:
+    """Compare an engine with PyTorch in float32: the largest difference of a probability."""
+    known = known or _noise(ensemble)
+    found = _ask_all(engine, ensemble, known.crops)
+    if not np.isfinite(found).all():
+        return float("inf")
+    combiner = ensemble.combiner
+    return float(np.abs(judge(combiner, found) - judge(combiner, known.logits)).max())
+
+
+def _noise(ensemble: Ensemble) -> Known:
+    side = max(spec.side for spec in ensemble.specs.values())
+    crops = np.random.default_rng(0).integers(0, 256, (PROBES, side, side, 3), np.uint8)
+    plain = TorchEngine(ensemble, torch.float32, threading.RLock())
+    return Known(crops, _ask_all(plain, ensemble, crops))
+
+
+def _ask_all(engine: Engine, ensemble: Ensemble, crops: np.ndarray) -> np.ndarray:
+    """(n, F, K) float32 logits."""
+    everything = np.ones((len(ensemble.families), ensemble.members_per_family), bool)
+    device = next(iter(ensemble.parameters())).device
+    return ask(engine, ensemble, torch.from_numpy(crops).to(device), everything, False).logits
