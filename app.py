@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,13 +134,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     overrides = [f"{key}={value}" for key, value in typed.items() if value]
     try:
         settings = load_settings(args.settings, [*args.set, *overrides])
-        page = build_app(awarenet.load_detector(settings=settings), settings)
+        # the page is there while the model is still loaded
+        loading = ThreadPoolExecutor(1, "loading").submit(_ready, settings)
+        page = build_app(loading.result, settings)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that temporary files go
-        serve(page, settings.app, inbrowser=args.open)
+        serve(page, settings.app, inbrowser=args.open, prevent_thread_lock=True)
+        loading.result()
+        page.block_thread()
     except (AwareNetError, OSError) as error:  # OSError: the port is taken, the address not ours
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _ready(settings: Settings) -> Detector:
+    """Load the model and make it fast before the first clip comes."""
+    detector = awarenet.load_detector(settings=settings)
+    detector.runtime.warm_up()
+    return detector
 
 
 demo = build_app(lambda: awarenet.load_detector())  # where Gradio's reloader and the Hub look

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import logging
 import os
@@ -90,6 +91,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--report", metavar="DIR", help="write HTML, PDF, JSON and the annotated clip of each input"
     )
+    parser.add_argument(
+        "--language", choices=("en", "de", "zh"), default="en",
+        help="of the HTML and PDF of --report (default: en)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--full", action="store_true",
+        help="run every network on every input; of several inputs, those that cannot change the "
+        "verdict any more are left out otherwise",
+    )  # fmt: skip
     parser.add_argument("--model", metavar="SOURCE", help="bundle: a folder or hf-hub:owner/name")
     parser.add_argument("--frames", metavar="N", help="frames looked at in a clip")
     parser.add_argument("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N")
@@ -110,6 +120,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _early_exit(args: argparse.Namespace) -> str | None:
+    """Say whether networks may be left out: in a scan, unless it shall be full."""
+    from awarenet.inputs import find_inputs
+
+    if args.full:
+        return "false"
+    several = len(list(itertools.islice(find_inputs(args.paths), 2))) > 1
+    return "true" if several else None
+
+
 def _load(args: argparse.Namespace) -> Detector:
     """Read the settings and load the bundle that they name."""
     from awarenet.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -124,6 +144,7 @@ def _load(args: argparse.Namespace) -> Detector:
         "explain.enabled": "true" if args.explain or args.report else "false",
         "stability.enabled": "true" if args.stability else None,
         "blinks.enabled": "true" if args.blinks else None,
+        "verdict.early_exit": _early_exit(args),
         "model.source": args.model and json.dumps(args.model),  # quoted: it may look like a number
         "sampling.frames": args.frames,
         "runtime.device": args.device,
@@ -149,7 +170,7 @@ def _analyze_all(
         args.paths,
         args.json if args.resume else None,
         on_progress=show,
-        on_analysis=_document_writer(detector, args.report, lost) if args.report else None,
+        on_analysis=_document_writer(detector, args, lost) if args.report else None,
     )
     for row in rows:
         path, report = Path(row.path), row.report
@@ -166,16 +187,19 @@ def _analyze_all(
 
 
 def _document_writer(
-    detector: Detector, folder: str, lost: list[Path]
+    detector: Detector, args: argparse.Namespace, lost: list[Path]
 ) -> Callable[[Path, Analysis], None]:
     """Give what writes the documents of an input, and notes those that it could not write."""
     from awarenet import documents
+    from awarenet.words import words_in
+
+    say, limits = words_in(args.language), detector.settings.limits
 
     def write(path: Path, analysis: Analysis) -> None:
         if analysis.report.input.kind is None:
             return  # it could not be read: there is nothing to document
         try:
-            documents.write(analysis, path, folder, limits=detector.settings.limits)
+            documents.write(analysis, path, args.report, limits=limits, say=say)
         except AwareNetError as error:  # of this input alone
             print(f"{_shown(path)}: documents: {error}", file=sys.stderr)
             lost.append(path)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from awarenet.errors import Canceled
 from awarenet.hashing import hash_file
+from awarenet.inputs import find_inputs
 from awarenet.journal import Journal
-from awarenet.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from awarenet.pipeline import Analysis, Detector, Progress
 from awarenet.report import Report
 
@@ -117,23 +117,6 @@ def run_batch(
                 done.add(report)
             yield Row.of(path, report, resumed=resumed)
         done.sort()
-
-
-def find_inputs(paths: Iterable[str | Path]) -> Iterator[Path]:
-    """Give the inputs in their order; a folder gives the media under it, sorted, or itself."""
-    known = VIDEO_SUFFIXES + IMAGE_SUFFIXES
-    for path in map(Path, paths):
-        if not path.is_dir():
-            yield path
-            continue
-        inside = [
-            file
-            for file in path.rglob("*")
-            if file.suffix.lower() in known
-            and file.is_file()
-            and not any(part.startswith(".") for part in file.relative_to(path).parts)
-        ]
-        yield from sorted(inside) or [path]
 
 
 def to_csv(rows: Iterable[Row]) -> str:

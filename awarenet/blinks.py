@@ -27,6 +27,30 @@ GAP_S = 0.25  # longest step over which a curve counts as seen
 # Bentivoglio et al., 1997, https://doi.org/10.1002/mds.870120629
 READING, AT_REST, TALKING = 4.5, 17, 26
 
+# Of codes, what they say in English.
+NOT_COUNTED = {  # a notice of the report
+    "blinks_need_video": "blinks were not counted: a single picture shows none",
+    "blinks_too_few_frames": "blinks were not counted: the clip has {fps:.1f} frames a second, at "
+    "least {limit:g} are needed",
+    "blinks_too_short": "blinks were not counted: both eyes of the person who decides can be "
+    "judged for {seconds:.1f} s, at least {limit:g} s are needed; the face has to be turned to "
+    "the camera, with eyes {eye_px} px wide or more",
+    "blinks_unread": "blinks were not counted: {error}",
+}
+INDICATIONS = {  # sentences of `indication`
+    "one": "1 blink in {seconds:.0f} s: {rate:.0f} a minute ({confidence:.0%} interval {low:.0f} "
+    "to {high:.0f}).",
+    "counted": "{count} blinks in {seconds:.0f} s: {rate:.0f} a minute ({confidence:.0%} interval "
+    "{low:.0f} to {high:.0f}).",
+    "known": "People blink about {reading:g} times a minute while they read, {at_rest} at rest and "
+    "{talking} while they talk.",
+    "rare": "That is rarer than usual. Some manipulated clips show it, and so do people who "
+    "stare, act or were filmed between two blinks.",
+    "often": "That is more often than usual, which alone says little.",
+    "usual": "That is within what is usual, which manipulated clips reach too.",
+    "no_part": "It is an indication only, and no part of the probability.",
+}
+
 
 @dataclass(frozen=True)
 class Blink:
@@ -108,23 +132,30 @@ def rate_interval(count: int, seconds: float, confidence: float) -> tuple[float,
 
 def indication(count: int, seconds: float, interval: tuple[float, float], confidence: float) -> str:
     """Say what a number of blinks means, and what not; `interval` in blinks a minute."""
+    found = indications(count, seconds, interval, confidence)
+    return " ".join(template.format(**values) for template, values in found)
+
+
+def indications(
+    count: int, seconds: float, interval: tuple[float, float], confidence: float
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """Give the sentences of `indication`, each as one of `INDICATIONS` and its values."""
     low, high = interval
-    if high < READING:
-        meaning = (
-            "That is rarer than usual. Some manipulated clips show it, and so do people who stare, "
-            "act or were filmed between two blinks"
-        )
-    elif low > TALKING:
-        meaning = "That is more often than usual, which alone says little"
-    else:
-        meaning = "That is within what is usual, which manipulated clips reach too"
-    counted = f"{count} blink{'s' * (count != 1)} in {seconds:.0f} s"
-    return (
-        f"{counted}: {count / seconds * 60:.0f} a minute ({confidence:.0%} interval {low:.0f} to "
-        f"{high:.0f}). People blink about {READING:g} times a minute while they read, {AT_REST} at "
-        f"rest and {TALKING} while they talk. {meaning}. It is an indication only, and no part of "
-        "the probability."
+    yield (
+        INDICATIONS["one" if count == 1 else "counted"],
+        {
+            "count": count,
+            "seconds": seconds,
+            "rate": count / seconds * 60,
+            "confidence": confidence,
+            "low": low,
+            "high": high,
+        },
     )
+    yield INDICATIONS["known"], {"reading": READING, "at_rest": AT_REST, "talking": TALKING}
+    meaning = "rare" if high < READING else "often" if low > TALKING else "usual"
+    yield INDICATIONS[meaning], {}
+    yield INDICATIONS["no_part"], {}
 
 
 def _shares_of_open(time_s: np.ndarray, openness: np.ndarray) -> np.ndarray:

@@ -39,6 +39,7 @@ class Combiner(nn.Module):
     """What all combiners share; built of the number of families."""
 
     pooling = "log_odds"  # or "mean", where a single frame's number is too coarse for log-odds
+    monotone: bool = True  # a logit that rises never lowers the outcome; `bounds` rests on it
     weights: Tensor  # (F,) share of each family, positive, sums to 1
 
 
@@ -93,6 +94,7 @@ class Stack(Mean):
     """Ask a forest, which was grown on the families' probabilities."""
 
     pooling = "mean"  # a leaf may hold nothing but fakes
+    monotone = False  # a leaf at the right may say less than its neighbor at the left
 
     def __init__(self, num_families: int, forest: Forest | None = None):
         """Take a forest; without one it is a single tree that does not ask anything.

@@ -6,6 +6,7 @@ do about it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 MediaStatus = Literal["unreadable", "too_long", "too_large", "unsupported", "timeout", "error"]
@@ -22,16 +23,20 @@ class SettingsError(AwareNetError, ValueError):
 class MediaError(AwareNetError):
     """A clip or picture cannot be analyzed.
 
-    `status` is what the report says of it; `str()` is the message alone.
+    `status` is what the report says of it; `str()` is the message alone; `values` are what it
+    names and its reason, for other languages: see `quality.refusals`.
     """
 
-    def __init__(self, status: MediaStatus, message: str):
+    def __init__(
+        self, status: MediaStatus, message: str, values: Mapping[str, object] | None = None
+    ):
         super().__init__(message)
         self.status = status
+        self.values = dict(values or {})
 
-    def __reduce__(self) -> tuple[type[MediaError], tuple[MediaStatus, str]]:
-        """Keep the status on the way back from the process that decodes."""
-        return type(self), (self.status, str(self))
+    def __reduce__(self) -> tuple[type[MediaError], tuple[MediaStatus, str, dict[str, object]]]:
+        """Keep all of it on the way back from the process that decodes."""
+        return type(self), (self.status, str(self), self.values)
 
 
 class BundleError(AwareNetError):

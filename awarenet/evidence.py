@@ -18,12 +18,13 @@ import numpy as np
 from awarenet import report as parts
 from awarenet.bundle import Bundle
 from awarenet.ensemble import judge
-from awarenet.errors import Canceled, MediaError
+from awarenet.errors import Canceled
 from awarenet.explain import Preview
 from awarenet.faces import FaceFinder
 from awarenet.quality import Measured
+from awarenet.quality.refusals import refused
 from awarenet.runtime import Runtime
-from awarenet.scoring import Calibration, TrackScore, decide_clip, track_score
+from awarenet.scoring import Calibration, TrackScore, decide_known, track_score
 from awarenet.settings import Settings
 from awarenet.tracks import Sighting, Track
 from awarenet.video import MediaInfo
@@ -80,7 +81,12 @@ class Evidence:
     too_small: list[float] = field(default_factory=list)  # px, sides of faces that were skipped
     tracks: dict[int, Track] = field(default_factory=dict)  # those judged, most prominent first
     left_out: int = 0  # people found beyond those
-    logits: dict[Sighting, np.ndarray] = field(default_factory=dict)  # (F, K) float32 each
+    # (F, K) float32 each, NaN where a network was not asked
+    logits: dict[Sighting, np.ndarray] = field(default_factory=dict)
+    asked: np.ndarray | None = None  # (F, K) bool, networks that judged every face
+    passes: int = 0  # of a face through a network
+    # what families saw in a face, until all of them have; see `Runtime.observe`
+    features: dict[Sighting, dict[str, np.ndarray]] = field(default_factory=dict)
     distances: dict[Sighting, float] = field(default_factory=dict)  # from the training data
     scores: dict[int, TrackScore] = field(default_factory=dict)
     measured: dict[int, Measured] = field(default_factory=dict)  # what a person's faces are worth
@@ -100,6 +106,21 @@ class Evidence:
         chosen = self.settings.verdict.threshold
         return round(chosen if chosen >= 0 else self.bundle.config.thresholds.default, 6)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """F, K: families, and members of each."""
+        return len(self.bundle.ensemble.families), self.bundle.ensemble.members_per_family
+
+    @property
+    def frames_needed(self) -> int:
+        """Frames that somebody must be seen in to decide the clip."""
+        return self.settings.faces.min_track_frames if self.info.kind == "video" else 1
+
+    def known(self, sighting: Sighting) -> np.ndarray:
+        """(F, K) bool: networks that have judged a face."""
+        found = self.logits.get(sighting)
+        return np.zeros(self.shape, bool) if found is None else ~np.isnan(found)
+
     def best(self, person: int) -> Sighting:
         """Give the sighting in which a person's face is largest, the earliest of those."""
         return max(self.tracks[person].sightings, key=lambda sighting: sighting.face.side_px)
@@ -107,6 +128,11 @@ class Evidence:
     def crops(self, person: int) -> np.ndarray:
         """Give a person's faces, (T, S, S, 3) uint8 RGB, in order of time."""
         return np.stack([sighting.crop for sighting in self.tracks[person].sightings])
+
+    def check_numbers(self, logits: np.ndarray) -> None:
+        """Raise MediaError where a network gave no number."""
+        if not np.isfinite(logits).all():
+            raise refused("error", "no_number", name=self.path.name)
 
     def judge(self, logits: np.ndarray) -> TrackScore:
         """Score one person.
@@ -117,12 +143,7 @@ class Evidence:
         Raises:
             MediaError: A network gave no number.
         """
-        if not np.isfinite(logits).all():
-            raise MediaError(
-                "error",
-                f"a network gave no number for a face of {self.path.name}; try "
-                "--set runtime.dtype=float32",
-            )
+        self.check_numbers(logits)
         chosen, fitted = self.settings.verdict, self.bundle.config.calibration
         combiner = self.runtime.ensemble.combiner
         return track_score(
@@ -136,21 +157,18 @@ class Evidence:
         )
 
     def decides(self) -> tuple[parts.Person, int]:
-        """Say who decides the clip, and how many were seen too briefly for that.
-
-        A face that the networks do not know, as on a poster, has a number that means nothing: it
-        may leave a clip without a verdict, but it does not hide somebody else's fake.
-        """
-        needed = self.settings.faces.min_track_frames if self.info.kind == "video" else 1
+        """Say who decides the clip, and how many were seen too briefly for that."""
+        needed = self.frames_needed
         seen = [person.frames_seen for person in self.people]
         brief = sum(count < min(needed, max(seen)) for count in seen)
-        scores = [person.probability for person in self.people]
-        first = self.people[decide_clip(scores, seen, needed)]
-        if is_outside(first):
-            scores = [-1.0 if is_outside(person) else person.probability for person in self.people]
-            known = self.people[decide_clip(scores, seen, needed)]
-            first = known if known.verdict == "fake" else first
-        return first, brief
+        first = decide_known(
+            [person.probability for person in self.people],
+            seen,
+            needed,
+            [is_outside(person) for person in self.people],
+            [person.verdict for person in self.people],
+        )
+        return self.people[first], brief
 
     def update(self, person: int, **changes: object) -> None:
         """Add to what is known of a person."""

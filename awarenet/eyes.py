@@ -14,7 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from awarenet import report as parts
-from awarenet.blinks import GAP_S, find_blinks, indication, measure_openness, rate_interval
+from awarenet.blinks import (
+    GAP_S,
+    NOT_COUNTED,
+    find_blinks,
+    indication,
+    measure_openness,
+    rate_interval,
+)
 from awarenet.errors import MediaError
 from awarenet.faces import Box, Face, FaceFinder
 from awarenet.landmarks import EYES, OVAL, PRESENT, five_points, trace_eyelids, trace_face
@@ -95,13 +102,10 @@ class EyeWatch:
         steps = np.diff(time_s)
         seconds = float(steps[seen[:-1] & seen[1:] & (steps <= GAP_S)].sum())
         if self._failure:
-            return _unread("blinks_unread", self._failure)
+            return _unread("blinks_unread", error=self._failure)
         if seconds < SHORTEST_S:
             return _unread(
-                "blinks_too_short",
-                f"both eyes of the person who decides can be judged for {seconds:.1f} s, at least "
-                f"{SHORTEST_S:g} s are needed; the face has to be turned to the camera, with eyes "
-                f"{SMALLEST_EYE_PX} px wide or more",
+                "blinks_too_short", seconds=seconds, limit=SHORTEST_S, eye_px=SMALLEST_EYE_PX
             )
         found = find_blinks(time_s, openness)
         confidence = self._settings.verdict.confidence
@@ -121,9 +125,9 @@ class EyeWatch:
     def _refusal(self) -> parts.Notice | None:
         """Say why there is no point in looking, if there is none."""
         if self._info.kind == "image":
-            return _unread("blinks_need_video", "a single picture shows none")
+            return _unread("blinks_need_video")
         if 0 < self._info.fps < FEWEST_FPS:
-            return _slow(self._info.fps)
+            return _unread("blinks_too_few_frames", fps=self._info.fps, limit=FEWEST_FPS)
         return None
 
     def _openness(self, frame: Frame) -> tuple[float, float]:
@@ -209,12 +213,5 @@ def overlap(one: Box, other: Box) -> float:
     return shared / union if union > 0 else 0.0
 
 
-def _slow(fps: float) -> parts.Notice:
-    return _unread(
-        "blinks_too_few_frames",
-        f"the clip has {fps:.1f} frames a second, at least {FEWEST_FPS:g} are needed",
-    )
-
-
-def _unread(code: str, why: str) -> parts.Notice:
-    return parts.Notice(code=code, message=f"blinks were not counted: {why}")
+def _unread(code: str, **values: object) -> parts.Notice:
+    return parts.Notice(code=code, message=NOT_COUNTED[code].format(**values), values=values)

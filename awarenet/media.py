@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 from PIL import Image, ImageOps
 
 from awarenet.errors import Canceled, MediaError
+from awarenet.quality.refusals import refused
 from awarenet.settings import LimitSettings
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".3gp", ".webm", ".mkv", ".avi", ".gif")
@@ -48,11 +49,7 @@ class Deadline:
         if self._should_stop():
             raise Canceled(f"stopped reading {self._name}, as asked")
         if time.monotonic() > self._end:
-            raise MediaError(
-                "timeout",
-                f"reading {self._name} took over {self._seconds:g} s; "
-                "shorten it or raise limits.deadline_s",
-            )
+            raise refused("timeout", "slow", name=self._name, limit=self._seconds)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -110,27 +107,20 @@ class Clip:
                 continue
             packets += 1
             if packets > self._limits.max_frames_walked:
-                raise MediaError(
-                    "too_long",
-                    f"{self.name} has over {self._limits.max_frames_walked:,} frames; "
-                    "cut out the part in doubt, or raise limits.max_frames_walked",
-                )
+                limit = self._limits.max_frames_walked
+                raise refused("too_long", "many_frames", name=self.name, limit=limit)
             stamped += packet.pts is not None
             ticks = packet.dts if packet.pts is None else packet.pts
             if ticks is not None:
                 times.append(self._seconds(ticks))
         if packets == 0:
-            raise MediaError("unreadable", f"cannot read {self.name}: there is no frame in it")
+            raise refused("unreadable", "no_frame", name=self.name)
         known = np.unique(np.frombuffer(times))
         if len(known) < packets / 2:  # absent, or all the same
             known, stamped = np.arange(packets) / (self.header_fps or ASSUMED_FPS), 0
         if known[-1] - known[0] > self._limits.max_seconds:
-            raise MediaError(
-                "too_long",
-                f"{self.name} lasts {known[-1] - known[0]:.0f} s, at most "
-                f"{self._limits.max_seconds:g} s are read; cut out the part in doubt, "
-                "or raise limits.max_seconds",
-            )
+            seconds, limit = float(known[-1] - known[0]), self._limits.max_seconds
+            raise refused("too_long", "long", name=self.name, seconds=seconds, limit=limit)
         return known, stamped > packets / 2
 
     def frames(self) -> Iterator[VideoFrame]:
@@ -181,11 +171,8 @@ class Clip:
             rgb = self._reformatter.reformat(frame, width, height, "rgb24", interpolation=how)
             return rgb.to_ndarray()
         except (av.error.FFmpegError, ValueError) as error:
-            raise MediaError(
-                "unsupported",
-                f"cannot show {self.name}: no way from its colors ({frame.format.name}, "
-                f"matrix {int(frame.colorspace)}) to RGB; convert it to BT.709",
-            ) from error
+            colors = {"format": frame.format.name, "matrix": int(frame.colorspace)}
+            raise refused("unsupported", "unknown_colors", name=self.name, **colors) from error
 
     def _seconds(self, ticks: int) -> float:
         return float((ticks - (self._stream.start_time or 0)) * self._stream.time_base)
@@ -197,9 +184,7 @@ class Clip:
             try:
                 yield next(packets)
             except av.error.ExitError as error:
-                raise MediaError(
-                    "timeout", f"reading {self.name} stalled for {IO_TIMEOUT_S:g} s; try again"
-                ) from error
+                raise refused("timeout", "stalled", name=self.name, limit=IO_TIMEOUT_S) from error
             except (av.error.FFmpegError, StopIteration):
                 return
 
@@ -220,11 +205,8 @@ def read_image(path: Path, limits: LimitSettings) -> tuple[np.ndarray, str, int]
         with Image.open(path, formats=IMAGE_FORMATS) as picture:
             width, height = picture.size
             if width * height > limits.max_photo_pixels:
-                raise MediaError(
-                    "too_large",
-                    f"{path.name} is {width}x{height} px, at most {limits.max_photo_pixels:,} px "
-                    "are read; make it smaller",
-                )
+                side = {"width": width, "height": height, "limit": limits.max_photo_pixels}
+                raise refused("too_large", "large_image", name=path.name, **side)
             codec = (picture.format or "").lower()
             turn = EXIF_ROTATION.get(picture.getexif().get(EXIF_ORIENTATION, 1), 0)
             picture = ImageOps.exif_transpose(picture)
@@ -232,53 +214,40 @@ def read_image(path: Path, limits: LimitSettings) -> tuple[np.ndarray, str, int]
                 picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
             return np.array(picture.convert("RGB")), codec, turn
     except Image.DecompressionBombError as error:
-        raise MediaError("too_large", f"{path.name} is far too large: {error}") from error
+        values = {"name": path.name, "error": str(error)}
+        raise refused("too_large", "decompression_bomb", **values) from error
     except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises for broken files
-        raise MediaError(
-            "unreadable", f"cannot open {path.name}: there is no complete image in it"
-        ) from error
+        raise refused("unreadable", "incomplete_image", name=path.name) from error
 
 
 def check_file(path: Path, limits: LimitSettings) -> None:
     """Raise MediaError where there is no file, nothing in it, or too much."""
     if not path.is_file():
-        raise MediaError("unreadable", f"cannot open {path.name}: there is no such file")
+        raise refused("unreadable", "missing", name=path.name)
     size = path.stat().st_size
     if size == 0:
-        raise MediaError("unreadable", f"cannot open {path.name}: the file is empty")
+        raise refused("unreadable", "empty", name=path.name)
     if size > limits.max_bytes:
-        raise MediaError(
-            "too_large",
-            f"{path.name} has {size:,} bytes, at most {limits.max_bytes:,} are read; "
-            "shorten it or raise limits.max_bytes",
-        )
+        values = {"name": path.name, "bytes": size, "limit": limits.max_bytes}
+        raise refused("too_large", "many_bytes", **values)
 
 
 def check_size(name: str, width: int, height: int, limits: LimitSettings) -> None:
     """Raise MediaError `too_large` for a video frame of more px than the limits allow."""
     if max(width, height) > limits.max_side or width * height > limits.max_pixels:
-        raise MediaError(
-            "too_large",
-            f"{name} is {width}x{height} px, at most {limits.max_side} px a side and "
-            f"{limits.max_pixels:,} px in all are read; make it smaller",
-        )
+        most = {"side": limits.max_side, "limit": limits.max_pixels}
+        raise refused("too_large", "large_frame", name=name, width=width, height=height, **most)
 
 
 def _open(path: Path) -> InputContainer:
     if path.suffix.lower() not in VIDEO_SUFFIXES:
-        raise MediaError(
-            "unsupported",
-            f"cannot read {path.name}: expected a video ({' '.join(VIDEO_SUFFIXES)}) "
-            f"or an image ({' '.join(IMAGE_SUFFIXES)})",
-        )
+        kinds = {"videos": " ".join(VIDEO_SUFFIXES), "images": " ".join(IMAGE_SUFFIXES)}
+        raise refused("unsupported", "unknown_kind", name=path.name, **kinds)
     try:
         return av.open(str(path.resolve()), options=dict(OPEN_OPTIONS), timeout=IO_TIMEOUT_S)
     except av.error.FFmpegError as error:
-        raise MediaError(
-            "unreadable",
-            f"cannot open {path.name}: there is no video of a known kind in it "
-            f"({error.strerror}); is the file complete?",
-        ) from error
+        values = {"name": path.name, "error": str(error.strerror)}
+        raise refused("unreadable", "no_known_video", **values) from error
 
 
 def _video_stream(container: InputContainer, name: str) -> VideoStream:
@@ -288,8 +257,8 @@ def _video_stream(container: InputContainer, name: str) -> VideoStream:
             stream.thread_type = "AUTO"
             return stream
     if container.streams.audio or container.streams.video:
-        raise MediaError("unsupported", f"{name} has sound or a cover in it, but no video")
-    raise MediaError("unreadable", f"cannot read {name}: there is no frame in it")
+        raise refused("unsupported", "only_sound", name=name)
+    raise refused("unreadable", "no_frame", name=name)
 
 
 def _display_matrix(frame: VideoFrame) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from awarenet.errors import AwareNetError, MediaError, SettingsError
 from awarenet.evidence import Evidence, Overlay, Partial, Progress, StopCheck
 from awarenet.explain import Preview
 from awarenet.faces import FaceFinder, create_face_finder
+from awarenet.quality.refusals import REFUSALS
 from awarenet.report import Report
 from awarenet.runtime import Runtime
 from awarenet.settings import Settings, load_settings
@@ -164,7 +165,7 @@ class Detector:
                 if chosen.blinks.enabled:
                     yield from stages.watch_eyes(evidence)
         except MediaError as error:
-            yield Analysis(without_verdict(evidence, error.status, str(error)))
+            yield Analysis(without_verdict(evidence, error.status, str(error), error.values))
             return
         if not evidence.tracks:
             yield Analysis(without_verdict(evidence, *nobody(evidence)))
@@ -200,14 +201,20 @@ class Detector:
         What is wrong with us is logged; the report says no more than that.
         """
         if isinstance(error, AwareNetError):
-            return self.failure(path, "error", str(error))
+            return self.failure(path, "error", str(error), getattr(error, "values", None))
         logger.error("cannot analyze %s", ascii(str(path)), exc_info=error)
-        words = f"a fault in awarenet, not in the file: {type(error).__name__}; see the log"
-        return self.failure(path, "error", words)
+        values = {"reason": "our_fault", "error": type(error).__name__}
+        return self.failure(path, "error", REFUSALS["our_fault"].format(**values), values)
 
-    def failure(self, path: str | Path, status: parts.Status, message: str) -> Report:
-        """Make the report of a file that could not be analyzed."""
-        return without_verdict(self._evidence(Path(path)), status, message)
+    def failure(
+        self,
+        path: str | Path,
+        status: parts.Status,
+        message: str,
+        values: Mapping[str, object] | None = None,
+    ) -> Report:
+        """Make the report of a file that could not be analyzed; `values` as `without_verdict`."""
+        return without_verdict(self._evidence(Path(path)), status, message, values)
 
     def _analysis(self, evidence: Evidence) -> Analysis:
         return Analysis(

@@ -20,8 +20,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 from PIL import Image
 
-from awarenet.errors import MediaError
 from awarenet.media import IMAGE_SUFFIXES, Clip, Deadline
+from awarenet.quality.refusals import refused
 from awarenet.settings import LimitSettings
 
 FRAMES = 48  # from the first on, of which the median is taken; about two seconds
@@ -101,7 +101,8 @@ def _of_picture(path: Path) -> float | None:
         with Image.open(path) as picture:
             tables = getattr(picture, "quantization", None)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise MediaError("unreadable", f"cannot open {path.name} again: {error}") from error
+        values = {"name": path.name, "error": str(error)}
+        raise refused("unreadable", "unreadable_again", **values) from error
     if not tables:
         return None
     brightness = tables[min(tables)]

@@ -1,11 +1,15 @@
 """Redraw frames and members, to say how far a score can be trusted; needs only NumPy.
 
-Shapes: T frames of one person, F families, K members a family, R resamples.
+Shapes: T frames of one person, F families, K members a family, R resamples,
+C choices of members.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,6 +41,13 @@ def effective_frames(values: np.ndarray) -> float:
     found = float(moved[1:] @ moved[:-1]) / power
     correlation = min(max((found * count + 1) / (count - 3), 0.0), 1.0)
     return max(count * (1 - correlation) / (1 + correlation), 1.0)
+
+
+def frame_numbers(count: int) -> range:
+    """Give the numbers of frames that `draw_counts` takes of T, whatever their correlation."""
+    if count < FEWEST_FOR_CORRELATION:
+        return range(max(count - 1, 1), max(count, 2))
+    return range(1, count)
 
 
 def draw_counts(
@@ -99,8 +110,80 @@ def redrawn(
     for place, choice in enumerate(choices.reshape(-1, families, members)):
         picked = np.stack([np.repeat(numbers, times) for times in choice])  # (F, K - 1 or 1)
         drawn[place] = combine(logits[:, rows, picked])
-    share = frame_counts / frame_counts.sum(axis=1, keepdims=True)  # (R, T)
     drawn = drawn[which.ravel()]
-    if pooling == "log_odds":
-        return np.einsum("rt,rt->r", logit(drawn), share), drawn
-    return vote_odds(np.einsum("rt,rt->r", drawn, share), count), drawn
+    return averaged(frame_values(drawn, pooling), frame_counts, pooling), drawn
+
+
+def frame_values(frames: np.ndarray, pooling: str) -> np.ndarray:
+    """Turn probabilities of any shape into what a person's number is a mean of; see `odds.pool`."""
+    return logit(frames) if pooling == "log_odds" else frames
+
+
+def averaged(values: np.ndarray, frame_counts: np.ndarray, pooling: str) -> np.ndarray:
+    """Make one number of a person's frames, some of which count more often than others.
+
+    Args:
+        values: (R, T) of `frame_values`.
+        frame_counts: (R, T) how often each frame is in each resample.
+        pooling: As `odds.pool` takes it.
+
+    Returns:
+        (R,) log-odds.
+    """
+    share = frame_counts / frame_counts.sum(axis=1, keepdims=True)  # (R, T)
+    means = np.einsum("rt,rt->r", values, share)
+    return means if pooling == "log_odds" else vote_odds(means, values.shape[1])
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Every choice of members that `draw_counts` can make in some families."""
+
+    families: np.ndarray  # their numbers, rising; in the others member 0 is taken
+    codes: np.ndarray  # (n,) int64, of the choices in one family, rising
+    picked: np.ndarray  # (n ** families, F, K - 1 or 1) int64, numbers of members
+
+    @classmethod
+    def of(cls, families: int, members: int, matter: np.ndarray, most: int) -> Choices | None:
+        """List the choices.
+
+        Args:
+            families: F.
+            members: K.
+            matter: Numbers of the families in which it matters who is drawn, rising.
+            most: Numbers that the list may hold.
+
+        Returns:
+            None where it would hold more.
+        """
+        size = max(members - 1, 1)
+        each = math.comb(members + size - 1, size)
+        if max(each, each ** len(matter)) * families * size > most:
+            return None
+        own = np.array(list(itertools.combinations_with_replacement(range(members), size)))
+        codes = _code((own[:, :, None] == np.arange(members)).sum(axis=1))
+        own, codes = own[np.argsort(codes)], np.sort(codes)
+        picked = np.zeros((each ** len(matter), families, size), np.int64)
+        together = list(itertools.product(range(each), repeat=len(matter)))
+        picked[:, matter] = own[np.array(together, np.int64)]
+        return cls(matter, codes, picked)
+
+    def combined(self, logits: np.ndarray, combine: Combine) -> np.ndarray:
+        """Map (T, F, K) logits to (C, T) probabilities, of every choice in every frame."""
+        chosen = logits[:, np.arange(self.picked.shape[1])[:, None], self.picked]
+        found = combine(chosen.reshape(-1, *self.picked.shape[1:]))
+        return found.reshape(len(logits), -1).T
+
+    def find(self, member_counts: np.ndarray) -> np.ndarray:
+        """(R,) places of (R, F, K) counts among the choices."""
+        rows = np.zeros(len(member_counts), np.int64)
+        for family in self.families:
+            own = np.searchsorted(self.codes, _code(member_counts[:, family]))
+            rows = rows * len(self.codes) + own
+        return rows
+
+
+def _code(counts: np.ndarray) -> np.ndarray:
+    """Make one whole number of (..., K) counts; of other counts, another."""
+    members = counts.shape[-1]
+    return counts @ members ** np.arange(members)  # a count is below K, but for the 1 of 1

@@ -168,3 +168,36 @@ def decide_clip(probabilities: Sequence[float], frames_seen: Sequence[int], min_
     enough = min(min_frames, max(frames_seen))
     allowed = [index for index, seen in enumerate(frames_seen) if seen >= enough]
     return max(allowed, key=lambda index: (probabilities[index], frames_seen[index], -index))
+
+
+def decide_known(
+    probabilities: Sequence[float],
+    frames_seen: Sequence[int],
+    min_frames: int,
+    outside: Sequence[bool],
+    verdicts: Sequence[str],
+) -> int:
+    """Pick the person who decides the clip where some are nobody that the networks know.
+
+    A face that the networks do not know, as on a poster, has a number that means nothing: it may
+    leave a clip without a verdict, but it does not hide somebody else's fake.
+
+    Args:
+        probabilities: P(fake) of each track.
+        frames_seen: As `decide_clip` takes it.
+        min_frames: As `decide_clip` takes it.
+        outside: Whether each lies outside of what the networks know.
+        verdicts: On each; "inconclusive" on those outside.
+
+    Returns:
+        Index into them.
+
+    Raises:
+        ValueError: As `decide_clip`.
+    """
+    first = decide_clip(probabilities, frames_seen, min_frames)
+    if not outside[first]:
+        return first
+    inside = [-1.0 if out else p for p, out in zip(probabilities, outside, strict=True)]
+    known = decide_clip(inside, frames_seen, min_frames)
+    return known if verdicts[known] == "fake" else first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from awarenet import report as parts
@@ -11,6 +12,7 @@ from awarenet.bundle.report import error_rates_at, limits_at, model_of
 from awarenet.evidence import Evidence
 from awarenet.explain import cam_layers
 from awarenet.quality import Facts, assess
+from awarenet.quality.refusals import REFUSALS
 from awarenet.report import Report
 from awarenet.stability import DAMAGES
 
@@ -55,6 +57,8 @@ def with_verdict(evidence: Evidence) -> Report:
             probability=score.families[index],
             members=score.members[index].tolist(),
         )
+        if evidence.asked[index].all()
+        else parts.Family(weight=weight)
         for index, (name, weight) in enumerate(ensemble.weights.items())
     }
     return _report(
@@ -66,6 +70,8 @@ def with_verdict(evidence: Evidence) -> Report:
         decided_by=decides.id,
         people=evidence.people,
         families=families,
+        early_exit=_early_exit(evidence),
+        runtime=evidence.runtime.reason,
         other_votes=evidence.other_votes,
         stability=evidence.stability,
         explanation=explanation,
@@ -73,29 +79,51 @@ def with_verdict(evidence: Evidence) -> Report:
     )
 
 
-def without_verdict(evidence: Evidence, status: parts.Status, message: str) -> Report:
-    """Put together a report that says why there is no score, and leaves out what there was."""
+def _early_exit(evidence: Evidence) -> parts.EarlyExit | None:
+    """Say what was left out; None where nothing was."""
+    if evidence.asked.all():
+        return None
+    faces = sum(len(track.sightings) for track in evidence.tracks.values())
+    names = evidence.bundle.ensemble.families
+    return parts.EarlyExit(
+        families=[name for name, own in zip(names, evidence.asked.all(axis=1), strict=True) if own],
+        passes=evidence.passes,
+        passes_in_full=faces * evidence.asked.size,
+    )
+
+
+def without_verdict(
+    evidence: Evidence,
+    status: parts.Status,
+    message: str,
+    values: Mapping[str, object] | None = None,
+) -> Report:
+    """Put together a report that says why there is no score, and leaves out what there was.
+
+    Args:
+        evidence: Of the file.
+        status: Any but "ok".
+        message: In English.
+        values: What the message names, and its `reason`; see `quality.refusals`.
+    """
     weights = evidence.bundle.ensemble.weights
     return _report(
         evidence,
         status=status,
         families={name: parts.Family(weight=weight) for name, weight in weights.items()},
-        warnings=[parts.Notice(code=status, message=message)],
+        warnings=[parts.Notice(code=status, message=message, values=dict(values or {}))],
     )
 
 
-def nobody(evidence: Evidence) -> tuple[parts.Status, str]:
-    """Say why there is nobody to judge: a status and a sentence."""
-    where = f"{evidence.path.name} ({evidence.frames} frames looked at)"
+def nobody(evidence: Evidence) -> tuple[parts.Status, str, dict[str, object]]:
+    """Say why there is nobody to judge: a status, a sentence, and what the sentence names."""
+    status: parts.Status = "no_face"
+    values = {"name": evidence.path.name, "frames": evidence.frames}
     if evidence.too_small:
-        least = evidence.settings.faces.min_face_px
-        return "faces_too_small", (
-            f"the largest face in {where} is {max(evidence.too_small):.0f} px, at least "
-            f"{least} px are needed; look for a larger copy, or lower faces.min_face_px"
-        )
-    return "no_face", (
-        f"no face in {where}; try a part where one is seen well, or lower faces.min_score"
-    )
+        status = "faces_too_small"
+        values["face_px"] = max(evidence.too_small)
+        values["limit"] = evidence.settings.faces.min_face_px
+    return status, REFUSALS[status].format(**values), {"reason": status, **values}
 
 
 def _report(evidence: Evidence, **content: object) -> Report:

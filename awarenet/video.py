@@ -25,6 +25,7 @@ from awarenet.media import (
     read_image,
     rotation_deg,
 )
+from awarenet.quality.refusals import refused
 from awarenet.settings import LimitSettings
 from awarenet.shots import THUMBNAIL, CutDetector
 
@@ -267,7 +268,4 @@ def pace(times: np.ndarray, every_s: float) -> np.ndarray:
 
 
 def _no_frame(name: str, codec: str) -> MediaError:
-    return MediaError(
-        "unreadable",
-        f"cannot read {name}: no frame could be decoded (codec {codec!r}); is the file complete?",
-    )
+    return refused("unreadable", "no_decoded_frame", name=name, codec=codec)

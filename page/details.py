@@ -129,7 +129,8 @@ def fill_person(analysis: Analysis, person: int | None, say: Words) -> list:
         y_title=say("Eyes open"),
     )  # fmt: skip
     return [
-        people.cards(report, analysis.thumbnails, person, say), people.blinks(who, say), plot,
+        people.cards(report, analysis.thumbnails, person, say), people.blinks(report, who, say),
+        plot,
         course.course(report, who, say), "",
         families.vote(report, who, say) + families.other_votes(report, say),
         maps, before_after(analysis, maps, person, 0), heat.meaning(report, person, say),

@@ -6,6 +6,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -13,6 +14,7 @@ import gradio as gr
 from awarenet.errors import AwareNetError
 from awarenet.report import Report
 from page.language import spoken_by
+from page.pieces import told
 from page.runner import Runner
 
 logger = logging.getLogger("awarenet.page")
@@ -47,11 +49,12 @@ def make_documents(runner: Runner) -> Callable:
         progress((0, 1), desc=say("Writing the documents"), unit="")
         with tempfile.TemporaryDirectory(prefix="awarenet-report-") as folder:
             try:
+                limits = runner.detector().settings.limits
                 written = documents.write(
-                    analysis, Path(clip), Path(folder), limits=runner.detector().settings.limits
+                    analysis, Path(clip), Path(folder), limits=limits, say=say
                 )
-            except AwareNetError as error:
-                raise gr.Error(str(error), print_exception=False) from error
+            except AwareNetError as error:  # Gradio renders its message as HTML
+                raise gr.Error(escape(told(error, say)), print_exception=False) from error
             yield gr.File(value=[str(path) for path in written], visible=True)
 
     return make

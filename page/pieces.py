@@ -37,6 +37,6 @@ def chooser(name: str, **options: object) -> gr.HTML:
 def told(error: Exception, say: Words = ENGLISH) -> str:
     """Say what went wrong: a message written for the user, or that it is our fault, and log it."""
     if isinstance(error, AwareNetError):
-        return str(error)
+        return say.error(error)
     logger.error("a request failed", exc_info=error)
     return say(OUR_FAULT)

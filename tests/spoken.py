@@ -3,10 +3,14 @@
 import ast
 from pathlib import Path
 
+from awarenet.blinks import INDICATIONS, NOT_COUNTED
 from awarenet.explain.regions import REGIONS
 from awarenet.methods import ENSEMBLE, METHODS
 from awarenet.panels import answer, checks, course, families, heat
+from awarenet.provenance.words import REMARKS
 from awarenet.quality import LIMITS, MESSAGES
+from awarenet.quality.own_limits import OWN_LIMITS
+from awarenet.quality.refusals import REFUSALS
 from awarenet.stability import DAMAGES
 from awarenet.view import NO_ANSWER, OUR_FAULT, VERDICTS
 
@@ -17,7 +21,8 @@ def literals() -> set[str]:
     """Texts that stand in a call of `say` or `label`."""
     found = set()
     for path in [*(ROOT / "page").glob("*.py"), *(ROOT / "awarenet/panels").glob("*.py"),
-                 ROOT / "app.py", ROOT / "awarenet/view.py"]:  # fmt: skip
+                 *(ROOT / "awarenet/documents").glob("*.py"), ROOT / "app.py",
+                 ROOT / "awarenet/view.py"]:  # fmt: skip
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 if node.func.id in ("say", "label") and node.args:
@@ -50,7 +55,8 @@ def tables() -> set[str]:
         *families.OTHER_VOTES.values(), *filter(None, families.CHOICES.values()),
         course.NOTE, heat.NOTE, heat.NO_EVIDENCE, heat.TOGETHER, *checks.CREDENTIALS.values(),
         *(damage.words for damage in DAMAGES.values()), *MESSAGES.values(), *LIMITS,
-        *METHODS.values(), *REGIONS,
+        *METHODS.values(), *REGIONS, *OWN_LIMITS.values(), *REFUSALS.values(),
+        *INDICATIONS.values(), *NOT_COUNTED.values(), *REMARKS.values(),
     } - {ENSEMBLE}  # fmt: skip
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from tiny_detector import make_detector
 
-from awarenet.batch import find_inputs, run_batch
+from awarenet.batch import run_batch
 from awarenet.errors import Canceled, MediaError, SettingsError
+from awarenet.inputs import find_inputs
 from awarenet.pipeline import Analysis, Detector
 from awarenet.report import Report
 

@@ -117,6 +117,27 @@ def test_json_in_a_file_leaves_stdout_to_people(call, clips, tmp_path):
     assert "wall.mp4" in second
 
 
+def test_documents_are_written_in_the_language_that_was_asked_for(call, clips, tmp_path):
+    said = {
+        "de": ("Kein Ergebnis", "in wall.mp4 (untersuchte Einzelbilder: 4)", "womit sie trainiert"),
+        "zh": (
+            "没有结果：未找到人脸",
+            "在wall.mp4中没有找到人脸（已查看4帧）",
+            "只认识训练时用过的内容",
+        ),
+    }
+    for language, words in said.items():
+        folder = tmp_path / language
+        assert call(clips / "wall.mp4", "--report", folder, "--language", language)[0] == 0
+        page = (folder / "wall.awarenet.html").read_text("utf-8")
+        assert f'<html lang="{language}">' in page
+        assert [each for each in words if each not in page] == []
+        report = json.loads((folder / "wall.awarenet.json").read_text("utf-8"))
+        assert report["warnings"][0]["message"].startswith("no face in wall.mp4")
+    call(clips / "wall.mp4", "--report", tmp_path)
+    assert '<html lang="en">' in (tmp_path / "wall.awarenet.html").read_text("utf-8")
+
+
 def test_a_bug_is_logged_and_the_others_are_done(call, clips, monkeypatch, caplog):
     find = SkinFinder.find
     calls = []

@@ -12,8 +12,9 @@ def test_a_media_error_shows_its_message_and_keeps_its_status_apart():
 
 
 def test_a_media_error_survives_the_way_back_from_the_decoding_process():
-    error = pickle.loads(pickle.dumps(MediaError("timeout", "too slow")))
+    error = pickle.loads(pickle.dumps(MediaError("timeout", "too slow", {"reason": "slow"})))
     assert (type(error), error.status, str(error)) == (MediaError, "timeout", "too slow")
+    assert error.values == {"reason": "slow"}
 
 
 def test_wrong_settings_are_ours_to_report_and_python_s_value_error():

@@ -27,7 +27,7 @@ def runtime() -> Runtime:
     with torch.no_grad():  # by chance nothing in the crops speaks for "fake"; now it does
         for network in ensemble.members["test_resnet"]:
             network.fc.weight.neg_()
-    return Runtime(ensemble, device="cpu")
+    return Runtime(ensemble, "cpu", "float32")
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MAX_LINES = 300
 ROWS = [  # a file imports only from above its own row
-    {"errors", "_tvcompat", "odds", "segments", "methods", "atomic"},
+    {"errors", "_tvcompat", "odds", "segments", "methods", "atomic", "ahead"},
     {"resampling"},
     {"settings", "hashing", "hub", "shots", "scoring", "combine", "quality", "nets", "blinks"}
     | {"damage", "competence"},
-    {"media", "zoo", "faces", "report"},
-    {"video", "tracks", "landmarks", "ensemble", "journal", "quantization"},
+    {"media", "zoo", "faces", "report", "bounds"},
+    {"video", "tracks", "landmarks", "ensemble", "journal", "quantization", "inputs"},
     {"runtime", "eyes", "stability", "provenance"},
     {"explain", "bundle"},
     {"evidence", "other_votes"},
@@ -40,6 +40,7 @@ ONLY = {  # module -> the packages that it may import beside Python's own
     "odds": {"numpy"},
     "resampling": {"numpy", "awarenet.odds"},
     "scoring": {"numpy", "awarenet.errors", "awarenet.odds", "awarenet.resampling"},
+    "bounds": {"numpy", "awarenet.odds", "awarenet.resampling", "awarenet.scoring"},
     "segments": {"numpy"},
     "competence": {"numpy"},
     "combine": {"torch", "awarenet.errors"},

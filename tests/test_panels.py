@@ -282,11 +282,12 @@ def test_the_eyes_of_who_decides_are_drawn_with_gaps_where_they_were_hidden():
 
 
 def test_blinks_are_told_with_their_times_and_what_they_are_worth(report):
-    note = people.blinks(make_report(blinks=[2.4, 6.2]).people[0])
+    counted, still = make_report(blinks=[2.4, 6.2]), make_report(people=1, blinks=[])
+    note = people.blinks(counted, counted.people[0])
     assert "2 blinks in 11 s. It is an indication only" in note
     assert "Blinks at 0:02.4, 0:06.2." in note
-    assert "Blinks at" not in people.blinks(make_report(people=1, blinks=[]).people[0])
-    assert people.blinks(report.people[0]) == ""
+    assert "Blinks at" not in people.blinks(still, still.people[0])
+    assert people.blinks(report, report.people[0]) == ""
     assert course.eye_openness(report.people[0]).empty
 
 

@@ -11,6 +11,7 @@ from tiny_detector import frames_of_one, frames_of_two
 from awarenet.errors import Canceled
 from awarenet.pipeline import Analysis, Interim, Progress
 from awarenet.quality import sharpness
+from awarenet.runtime import Observed
 from awarenet.stability import DAMAGES, check
 
 CHECKED = {"stability": {"enabled": True, "frames": 3}, "explain": {"enabled": True, "frames": 1}}
@@ -26,9 +27,10 @@ def test_an_opinion_forms_before_all_frames_were_seen(detector, long):
     tuned = detector.with_settings(sampling={"frames": 20})
     steps = [step for step in tuned.run(long) if isinstance(step, Progress)]
     formed = [step for step in steps if step.partial]
-    assert [step.partial.faces for step in formed] == [4, 12, 20]
+    # of two people: four faces are judged, then eight and eight; the largest of a frame count
+    assert [step.partial.faces for step in formed] == [2, 6, 10, 14, 18]
     assert {step.stage for step in formed} == {"detect"}
-    assert formed[0].done == 4  # with the fourth frame, not later
+    assert formed[0].done == 2  # with the second frame, not later
     crops = cut_out(long, 20, largest)
     for step in formed:
         rests_on = scored(detector, crops[: step.partial.faces])
@@ -107,7 +109,11 @@ def test_an_answer_that_turns_around_under_damage_is_warned_of(detector, long, m
         spread = np.array([[0.1, -0.1], [0.1, -0.1]])
         return (np.where(sharp > 150, 3.0, -3.0)[:, None, None] + spread).astype(np.float32)
 
+    def observes_detail(crops: np.ndarray, *_: object) -> Observed:
+        return Observed(looks_for_detail(crops), {})
+
     monkeypatch.setattr(detector.runtime, "logits", looks_for_detail)
+    monkeypatch.setattr(detector.runtime, "observe", observes_detail)
     report = detector.with_settings(stability={"enabled": True}).analyze(long)
     assert report.verdict == "fake"
     found = report.stability

@@ -15,7 +15,7 @@ from signing import NOISE, jpeg, remark
 
 from awarenet.provenance import read
 from awarenet.provenance.container import MOST_ENTRIES, POSITION
-from awarenet.provenance.words import MOST_CHARACTERS, shown
+from awarenet.provenance.words import MOST_CHARACTERS, REMARKS, shown
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +131,18 @@ def test_a_source_named_in_xmp_is_read(tmp_path, source):
     assert found.container["digital source type"] == source
     says = [text for text in found.remarks if "generative model" in text]
     assert bool(says) is (source == "trainedAlgorithmicMedia")
+
+
+def test_every_remark_is_there_again_with_its_code_and_values(tmp_path):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0131], exif[0x0132] = "Maker", "Painter 3", "1904:01:01 00:00:00"
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg(exif=exif))
+    found = read(path)
+    assert [each.code for each in found.notices] == ["software", "camera", "impossible_date"]
+    assert found.remarks == [each.message for each in found.notices]
+    for each in found.notices:
+        assert each.message == REMARKS[each.code].format(**each.values)
 
 
 @given(value=st.text() | st.binary() | st.integers(), most=st.integers(1, 50))

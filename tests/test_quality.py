@@ -14,8 +14,8 @@ from awarenet.quality import (
     Measured,
     Notice,
     assess,
-    limits_of,
     measure,
+    own_limits,
     sharpness,
     turned_deg,
 )
@@ -212,14 +212,14 @@ def test_crops_of_all_sides_compare():
     assert sharpness(drawn(512)) == pytest.approx(sharpness(small), rel=0.05)
 
 
-def test_limits_name_the_training_data_and_the_rates_at_the_threshold_below():
-    rates = [(0.9, 0.01, 0.5), (0.5, 0.05, 0.8), (0.3, 0.4, 0.95)]
-    lines = limits_of("portraits", "20 clips", rates, 0.6)
-    assert lines[-2].endswith("trained on: portraits.")
-    assert "0.50, 5% of genuine and 80% of manipulated" in lines[-1]
-    assert lines[-1].endswith("measured on 20 clips.")
+def test_limits_of_a_bundle_name_its_training_data_and_its_rates():
+    found = own_limits("portraits", (0.5, 0.05, 0.8), "20 clips.")
+    lines = [template.format(**values) for template, values in found]
+    assert lines[0].endswith("trained on: portraits.")
+    assert "0.50, 5% of genuine and 80% of manipulated" in lines[1]
+    assert lines[1].endswith("measured on 20 clips.")
 
 
-def test_limits_invent_no_rates():
-    assert not any("% of genuine" in line for line in limits_of("x", "y", [(0.5, 0.1, 0.9)], 0.4))
-    assert any("generated as a whole" in line for line in limits_of("", "", [], 0.5))
+def test_limits_of_a_bundle_invent_no_rates():
+    assert len(list(own_limits("portraits", None, "20 clips"))) == 1
+    assert list(own_limits("", None, "")) == []

@@ -11,10 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from awarenet import words
+from awarenet.blinks import NOT_COUNTED
+from awarenet.errors import MediaError
+from awarenet.provenance.words import REMARKS
 from awarenet.quality import MESSAGES, Facts, Measured, assess
+from awarenet.quality.refusals import REFUSALS
 from awarenet.report import Notice
 from awarenet.stability import DAMAGES
-from awarenet.words import LANGUAGES, words_for, words_in
+from awarenet.words import LANGUAGES, NOTICES, words_for, words_in
 
 FOREIGN = sorted(set(LANGUAGES) - {"en"})
 FOLDER = Path(words.__file__).parent
@@ -33,6 +37,7 @@ PICTURE = Facts(
     kind="image", faces=Measured(200, 400, 0.91, 0.2, 5), frames_seen=1, people=1
 )  # fmt: skip
 WARNINGS = {each.code: each for facts in (CLIP, PICTURE) for each in assess(facts)}
+OTHERS = {**REFUSALS, **NOT_COUNTED, **REMARKS}  # code, or reason -> template
 
 
 def fields(template: str) -> list[tuple[str, str, str]]:
@@ -98,7 +103,7 @@ def test_a_translation_is_a_whole_sentence_where_the_english_is_one_and_has_no_s
     stops = {"de": ".", "zh": "。"}
     for language, key, text in PAIRS:
         # the page ends a warning that has no stop, and would do so with a western one
-        whole = key.endswith(".") or (language == "zh" and key in MESSAGES.values())
+        whole = key.endswith(".") or (language == "zh" and key in NOTICES.values())
         assert whole == text.endswith(stops[language]), (language, key)
         assert text == " ".join(text.split()) != "", (language, key)
 
@@ -180,6 +185,66 @@ def test_a_warning_is_said_in_another_language_with_the_same_numbers(language, c
     assert words_in("en").notice(notice) == notice.message
 
 
+def other_notice(code: str) -> Notice:
+    """A notice of `OTHERS`, as a report has it: numbers where the template wants them."""
+    values = {
+        name: 1234567.0 + place if form else f"({name}: {place})"
+        for place, (name, form, _) in enumerate(fields(OTHERS[code]))
+    }
+    # `,` and `g` are for whole numbers and short ones
+    values |= {name: 54321 for name, form, _ in fields(OTHERS[code]) if form in (",", "g")}
+    message = OTHERS[code].format(**values)
+    if code in REFUSALS:  # a report's code is its status, of which there are fewer
+        return Notice(code="unreadable", message=message, values={"reason": code, **values})
+    return Notice(code=code, message=message, values=values)
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+@pytest.mark.parametrize("code", OTHERS)
+def test_a_refusal_or_remark_is_said_in_another_language_with_its_values(language, code):
+    notice = Notice.model_validate_json(other_notice(code).model_dump_json())
+    said = words_in(language).notice(notice)
+    assert said != notice.message
+    assert numbers(said) == numbers(notice.message)
+    for name, value in notice.values.items():
+        if name != "reason" and isinstance(value, str):
+            assert value in said
+    assert words_in("en").notice(notice) == notice.message
+
+
+def test_no_notice_in_another_language_begins_with_a_name_that_a_capital_would_change():
+    begins = [(name, key) for name, key, text in PAIRS if key in NOTICES.values() and text[0] == "{"
+              and "{name}" in text.partition("}")[0] + "}"]  # fmt: skip
+    assert begins == []
+
+
+def test_no_two_notices_have_the_same_code():
+    assert len(NOTICES) == len(MESSAGES) + len(OTHERS)
+
+
+def test_thousands_are_apart_as_a_language_has_them():
+    values = {"reason": "many_frames", "name": "a.mp4", "limit": 40_000}
+    notice = Notice(code="too_long", message="in English", values=values)
+    assert "die Datei a.mp4 hat über 40\u202f000 Einzelbilder" in words_in("de").notice(notice)
+    assert "文件a.mp4超过40,000帧" in words_in("zh").notice(notice)
+
+
+def test_an_error_is_said_in_another_language_where_it_says_what_it_is():
+    error = MediaError("unreadable", "cannot open a.mp4: there is no such file")
+    assert words_in("de").error(error) == str(error)
+    error.values = {"reason": "missing", "name": "a.mp4"}
+    said = "die Datei a.mp4 lässt sich nicht öffnen: Es gibt sie nicht"
+    assert words_in("de").error(error) == said
+    assert words_in("en").error(error) == str(error)
+
+
+def test_sentences_follow_each_other_as_a_language_has_them():
+    pair = [("Not read.", {}), ("Signed by {name}.", {"name": "A"})]
+    assert words_in("de").joined(pair) == "Nicht gelesen. Signiert von A."
+    assert words_in("zh").joined(pair) == "未读取。签名者：A。"
+    assert [words_in(name).listed("ab") for name in LANGUAGES] == ["a, b", "a，b", "a, b"]
+
+
 def test_a_small_face_is_told_in_german_with_its_size():
     said = words_for("de").notice(warning("small_face"))
     assert said.startswith("das Gesicht misst 41 px; unter 96 px ")
@@ -194,7 +259,9 @@ def test_the_damages_that_turn_a_verdict_around_are_named_in_the_reader_s_langua
 @pytest.mark.parametrize(
     ("code", "values"),
     [
-        ("no_face", {}),  # not of `MESSAGES`
+        ("no_face", {}),  # of a version that did not give values
+        ("no_face", {"reason": ["missing"]}),
+        ("no_face", {"reason": "bored", "name": "a"}),
         ("made_up", {"limit": 3}),
         ("small_face", {}),  # of a version that did not give values
         ("small_face", {"face_px": "large", "limit": 96}),

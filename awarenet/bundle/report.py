@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from awarenet import report as parts
 from awarenet.bundle import Bundle
-from awarenet.quality import limits_of
+from awarenet.quality import LIMITS
+from awarenet.quality.own_limits import own_limits
 
 
 def model_of(bundle: Bundle) -> parts.Model:
@@ -26,9 +27,13 @@ def model_of(bundle: Bundle) -> parts.Model:
 
 def limits_at(bundle: Bundle, threshold: float) -> list[str]:
     """Say what an answer of this bundle at this threshold cannot tell."""
-    thresholds = bundle.config.thresholds
-    rates = [tuple(dict(row).values()) for row in thresholds.table]
-    return limits_of(bundle.config.trained_on.text, thresholds.fitted_on, rates, threshold)
+    measured = error_rates_at(bundle, threshold)
+    own = own_limits(
+        bundle.config.trained_on.text,
+        measured and (measured.threshold, measured.false_alarm_rate, measured.detection_rate),
+        bundle.config.thresholds.fitted_on,
+    )
+    return [*LIMITS, *(template.format(**values) for template, values in own)]
 
 
 def error_rates_at(bundle: Bundle, threshold: float) -> parts.ErrorRates | None:

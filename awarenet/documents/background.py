@@ -8,25 +8,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from awarenet.documents.blocks import Bullets, Facts, Section, Text
+from awarenet.panels.families import vote_words
+from awarenet.panels.surroundings import limits
 from awarenet.report import ErrorRates, Model, Report
 from awarenet.view import percent
-
-PROBABILITY = "The probability is calibrated: of the faces that get it, about that share is fake."
-SCORE = "The score is not calibrated: it ranks faces, and is no chance."
+from awarenet.words import Words
 
 
-def background(report: Report) -> list[Section]:
+def background(report: Report, say: Words) -> list[Section]:
     """Give these sections."""
-    threshold = [Text(f"At {percent(report.threshold)} and above, a face is called manipulated.")]
+    at = percent(report.threshold)
+    threshold = [Text(say("At {threshold} and above, a face is called manipulated.", threshold=at))]
     if report.error_rates:
-        threshold.append(Text(_rates(report.error_rates)))
-    threshold.append(Text(PROBABILITY if report.calibrated else SCORE, "quiet"))
+        threshold += _rates(report.error_rates, say)
+    worth = say(
+        "The probability is calibrated: of the faces that get it, about that share is fake."
+        if report.calibrated
+        else "The score is not calibrated: it ranks faces, and is no chance."
+    )
+    threshold.append(Text(worth, "quiet"))
     return [
-        Section("Threshold", tuple(threshold)),
-        Section("What this cannot tell", (Bullets(tuple(report.limits)),)),
-        Section("Model", (Facts(_model(report.model)),)),
-        Section("Settings", (Facts(tuple(flat(report.settings)), small=True),)),
-        Section("Made with", (Facts(_run(report), small=True),)),
+        Section(say("Threshold"), tuple(threshold)),
+        Section(say("What this cannot tell"), (Bullets(tuple(limits(report, say))),)),
+        Section(say("Model"), (Facts(_model(report.model, say)),)),
+        Section(say("Settings"), (Facts(tuple(flat(report.settings)), small=True),)),
+        Section(say("Versions and times"), (Facts(_run(report, say), small=True),)),
     ]
 
 
@@ -44,29 +50,32 @@ def flat(settings: Mapping[str, object], before: str = "") -> Iterator[tuple[str
             yield f"{before}{key}", shown or str(value)
 
 
-def _rates(rates: ErrorRates) -> str:
+def _rates(rates: ErrorRates, say: Words) -> list[Text]:
+    words = say(
+        "At {threshold}, {alarms} of 100 genuine and {caught} of 100 manipulated examples were "
+        "called manipulated.",
+        threshold=percent(rates.threshold),
+        alarms=f"{100 * rates.false_alarm_rate:.0f}",
+        caught=f"{100 * rates.detection_rate:.0f}",
+    )
+    return [Text(words), Text(say("Measured on {data}.", data=rates.measured_on.rstrip(".")))]
+
+
+def _model(model: Model, say: Words) -> tuple[tuple[str, str], ...]:
     return (
-        f"At {percent(rates.threshold)}, {100 * rates.false_alarm_rate:.0f} of 100 genuine and "
-        f"{100 * rates.detection_rate:.0f} of 100 manipulated examples were called manipulated. "
-        f"Measured on {rates.measured_on}."
+        (say("Name"), model.name),
+        (say("Source"), model.source),
+        (say("Commit"), model.revision or say("none: not from the Hub")),
+        (say("SHA-256 of its config.json"), model.sha256),
+        (say("Families"), ", ".join(model.families)),
+        (say("Networks"), str(model.members)),
+        (say("Vote"), vote_words(model.combiner, say)),
+        (say("Trained on"), model.trained_on),
+        (say("Calibrated on"), model.calibrated_on or say("not calibrated")),
     )
 
 
-def _model(model: Model) -> tuple[tuple[str, str], ...]:
-    return (
-        ("Name", model.name),
-        ("Source", model.source),
-        ("Commit", model.revision or "none: not from the Hub"),
-        ("SHA-256 of its config.json", model.sha256),
-        ("Families", ", ".join(model.families)),
-        ("Networks", str(model.members)),
-        ("Vote", model.combiner.replace("_", " ")),
-        ("Trained on", model.trained_on),
-        ("Calibrated on", model.calibrated_on or "nothing"),
-    )
-
-
-def _run(report: Report) -> tuple[tuple[str, str], ...]:
+def _run(report: Report, say: Words) -> tuple[tuple[str, str], ...]:
     spent = report.timing_s.model_dump()
     times = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in spent.items() if seconds)
-    return (*report.versions.items(), ("seconds", times), ("created", report.created))
+    return (*report.versions.items(), (say("seconds"), times), (say("created"), report.created))

@@ -94,6 +94,8 @@ class Section:
 class Contents:
     """A whole document."""
 
+    language: str  # as the `lang` of a page
+    title: str  # what kind of document it is
     name: str  # of the file that was judged
     tone: Literal["fake", "real", "inconclusive", "none"]
     heading: str

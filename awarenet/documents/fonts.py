@@ -16,6 +16,8 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFont
 
+from awarenet.panels.drawing import FIRST_SQUARE
+
 PLAIN, BOLD = "DejaVu", "DejaVu-Bold"
 HAN, HANGUL = "STSong-Light", "HYSMyeongJo-Medium"
 FILES = {PLAIN: "DejaVuSans.ttf", BOLD: "DejaVuSans-Bold.ttf"}
@@ -40,6 +42,14 @@ def register() -> None:
 
 def marked_up(words: str) -> str:
     """Escape words for a paragraph, each letter in a font that has it."""
+    return "".join(
+        f'<font name="{font}">{escape(text)}</font>' if font else escape(text)
+        for font, text in runs(words)
+    )
+
+
+def runs(words: str) -> list[tuple[str, str]]:
+    """Split words where the font changes: its name, empty for the plain one, and the text."""
     parts: list[tuple[str, str]] = []
     for letter in words:
         font, shown = _font_of(letter)
@@ -47,10 +57,12 @@ def marked_up(words: str) -> str:
             parts[-1] = font, parts[-1][1] + shown
         else:
             parts.append((font, shown))
-    return "".join(
-        f'<font name="{font}">{escape(text)}</font>' if font else escape(text)
-        for font, text in parts
-    )
+    return parts
+
+
+def columns(words: str) -> int:
+    """Say how many Latin letters words are as wide as; a Chinese letter is as wide as two."""
+    return sum(2 if ord(letter) >= FIRST_SQUARE else 1 for letter in words)
 
 
 @functools.lru_cache(maxsize=4096)

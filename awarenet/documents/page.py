@@ -13,6 +13,7 @@ from markupsafe import Markup
 from awarenet.documents.contents import contents
 from awarenet.panels import drawing
 from awarenet.view import icon
+from awarenet.words import ENGLISH, Words
 
 if TYPE_CHECKING:
     from awarenet.pipeline import Analysis
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 
 
-def html(analysis: Analysis) -> str:
-    """Write an analysis as a page.
+def html(analysis: Analysis, say: Words = ENGLISH) -> str:
+    """Write an analysis as a page, in the reader's language.
 
     Its Content-Security-Policy lets nothing be loaded, whatever a file's name or metadata hold.
     The same analysis gives the same page to the byte; two runs on the same file differ in the
     time stamp and in the seconds that each stage took.
     """
-    found = contents(analysis)
+    found = contents(analysis, say)
     return _template().render(
         contents=found,
         icon=Markup(icon(found.tone)),

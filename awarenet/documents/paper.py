@@ -27,9 +27,10 @@ from reportlab.platypus import (
 
 from awarenet.documents import blocks
 from awarenet.documents.contents import contents
-from awarenet.documents.fonts import BOLD, PLAIN, marked_up, register
-from awarenet.documents.paper_chart import PaperChart, key_line
-from awarenet.panels.drawing import INKS
+from awarenet.documents.fonts import BOLD, PLAIN, columns, marked_up, register
+from awarenet.documents.paper_chart import PaperChart, draw_words, key_line
+from awarenet.panels.drawing import FIRST_SQUARE, INKS
+from awarenet.words import ENGLISH, Words
 
 if TYPE_CHECKING:
     from awarenet.pipeline import Analysis
@@ -59,14 +60,14 @@ CELL_NAME = _style("cell-name", 7.6, textColor=SOFT)
 SMALL_NAME = _style("small-name", 6.2, textColor=SOFT)
 
 
-def pdf(analysis: Analysis) -> bytes:
-    """Write an analysis as a PDF on A4.
+def pdf(analysis: Analysis, say: Words = ENGLISH) -> bytes:
+    """Write an analysis as a PDF on A4, in the reader's language.
 
     The same analysis gives the same bytes; two runs on the same file differ in the time stamp and
     in the seconds that each stage took. Heat maps are those of the person who decides.
     """
     register()
-    found = contents(analysis)
+    found = contents(analysis, say)
     story = [*_answer(found)]
     for section in found.sections:
         story += [CondPageBreak(22 * mm), _paragraph(section.title, HEADING)]
@@ -82,17 +83,17 @@ def pdf(analysis: Analysis) -> bytes:
         bottomMargin=MARGIN,
         title=f"{found.heading}: {found.name}",
         author="awarenet",
-        subject="Report on a clip or picture",
-        lang="en",
+        subject=say("Report on a clip or picture"),
+        lang=found.language,
         invariant=1,
     )
 
     def foot(canvas: Canvas, page: SimpleDocTemplate) -> None:
         canvas.saveState()
-        canvas.setFont(PLAIN, 6.5)
         canvas.setFillColor(SOFT)
-        canvas.drawString(MARGIN, 9 * mm, found.made)
-        canvas.drawRightString(A4[0] - MARGIN, 9 * mm, f"page {page.page}")
+        draw_words(canvas, MARGIN, 9 * mm, found.made, 6.5)
+        number = say("page {number}", number=page.page)
+        draw_words(canvas, A4[0] - MARGIN, 9 * mm, number, 6.5, "end")
         canvas.restoreState()
 
     document.build(story, onFirstPage=foot, onLaterPages=foot)
@@ -102,7 +103,7 @@ def pdf(analysis: Analysis) -> bytes:
 def _answer(found: blocks.Contents) -> Iterator[Flowable]:
     color = HexColor(INKS[found.tone].color) if found.tone != "none" else SOFT
     yield HRFlowable(width="100%", thickness=3, color=color, spaceAfter=5)
-    yield _paragraph("awarenet report on", CAPTION)
+    yield _paragraph(found.title, CAPTION)
     yield _paragraph(found.name, _style("name", 9.5, fontName=BOLD, spaceAfter=5))
     yield _paragraph(found.heading, _style("verdict", 17, fontName=BOLD, textColor=color))
     yield Spacer(0, 3)
@@ -163,7 +164,7 @@ def _table(block: blocks.Table) -> Flowable:
     head = [_paragraph(words, CELL_NAME) for words in block.head]
     rows = [[_paragraph(words, CELL) for words in row] for row in block.rows]
     longest = [
-        max(len(cells[column]) for cells in (block.head, *block.rows)) + 2
+        max(columns(cells[column]) for cells in (block.head, *block.rows)) + 2
         for column in range(len(block.head))
     ]
     widths = [ROOM * min(n, 40) / sum(min(n, 40) for n in longest) for n in longest]
@@ -189,6 +190,8 @@ def _pictures(block: blocks.Pictures) -> Flowable:
 
 
 def _paragraph(words: str, style: ParagraphStyle) -> Paragraph:
+    if any(ord(letter) >= FIRST_SQUARE for letter in words):  # no spaces to break lines at
+        style = style.clone(style.name, wordWrap="CJK")
     return Paragraph(marked_up(words), style)
 
 

@@ -6,8 +6,8 @@ from reportlab.lib.colors import Color, HexColor
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable
 
-from awarenet.documents.fonts import PLAIN, UNKNOWN, register
-from awarenet.panels.drawing import INKS, WIDTH, Area, Dot, Drawing, Label, Shape
+from awarenet.documents.fonts import PLAIN, register, runs
+from awarenet.panels.drawing import INKS, WIDTH, Anchor, Area, Dot, Drawing, Label, Shape
 
 TEXT = 6.4  # pt
 THIN = 0.75  # width of a line on paper, of its width on the page
@@ -44,14 +44,7 @@ class PaperChart(Flowable):
         canvas.setFillColor(color)
         canvas.setStrokeColor(color)
         if isinstance(shape, Label):
-            canvas.setFont(PLAIN, TEXT)
-            x, y = self._place(shape.at)
-            write = {
-                "start": canvas.drawString,
-                "middle": canvas.drawCentredString,
-                "end": canvas.drawRightString,
-            }[shape.anchor]
-            write(x, y, "".join(c if ord(c) < 0x2000 else UNKNOWN for c in shape.words))
+            draw_words(canvas, *self._place(shape.at), shape.words, TEXT, shape.anchor)
         elif isinstance(shape, Dot):
             canvas.circle(*self._place(shape.center), shape.radius * self._scale, 0, 1)
         else:
@@ -65,6 +58,19 @@ class PaperChart(Flowable):
             else:
                 _pen(canvas, shape.role, THIN * self._scale * 1.6)
                 canvas.drawPath(path, 1, 0)
+
+
+def draw_words(
+    canvas: Canvas, x: float, y: float, words: str, size: float, anchor: Anchor = "start"
+) -> None:
+    """Write one line, each letter in a font that has it; `anchor` says what `x` is of it."""
+    parts = [(font or PLAIN, text) for font, text in runs(words)]
+    width = sum(canvas.stringWidth(text, font, size) for font, text in parts)
+    x -= {"start": 0.0, "middle": width / 2, "end": width}[anchor]
+    for font, text in parts:
+        canvas.setFont(font, size)
+        canvas.drawString(x, y, text)
+        x += canvas.stringWidth(text, font, size)
 
 
 class _KeyLine(Flowable):

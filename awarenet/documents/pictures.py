@@ -13,6 +13,7 @@ from awarenet.documents.blocks import Picture
 from awarenet.explain import ENSEMBLE
 from awarenet.panels.heat import TOGETHER, surroundings
 from awarenet.report import Person
+from awarenet.words import Words
 
 if TYPE_CHECKING:
     from awarenet.pipeline import Analysis
@@ -30,28 +31,31 @@ def picture(image: Image.Image, most_px: int, caption: str, words: str) -> Pictu
     return Picture(buffer.getvalue(), *shrunk.size, caption, words)
 
 
-def face(analysis: Analysis, person: Person) -> Picture | None:
+def face(analysis: Analysis, person: Person, say: Words) -> Picture | None:
     """Show a person where the face is largest, the earliest of those; None without crops."""
     crops = analysis.faces.get(person.id)
     if crops is None or not len(crops):
         return None
     sizes = [moment.face_px for moment in person.timeline[: len(crops)]]
-    words = f"Face of person {person.id}"
+    words = say("Face of person {number}", number=person.id)
     best = Image.fromarray(crops[int(np.argmax(sizes))])
-    return picture(best, FACE_PX, f"Person {person.id}", words)
+    return picture(best, FACE_PX, say("Person {number}", number=person.id), words)
 
 
-def before(analysis: Analysis, person: int, frame: int, box: Sequence[float]) -> Picture | None:
+def before(
+    analysis: Analysis, person: int, frame: int, box: Sequence[float], say: Words
+) -> Picture | None:
     """Show a person's surroundings without a heat map; None where the frame was not kept."""
     preview = analysis.previews.get(frame)
     if preview is None:
         return None
     cut = surroundings(preview.image(), box, preview.scale)
-    return picture(cut, MAP_PX, "the frame itself", f"Person {person} without a heat map")
+    words = say("Person {number} without a heat map", number=person)
+    return picture(cut, MAP_PX, say("the frame itself"), words)
 
 
 def maps(
-    analysis: Analysis, person: int, frame: int, box: Sequence[float]
+    analysis: Analysis, person: int, frame: int, box: Sequence[float], say: Words
 ) -> list[tuple[str, Picture]]:
     """Show a person's heat maps in one frame: family (or the ensemble) and picture of each."""
     frame_px = analysis.report.input.width
@@ -61,7 +65,7 @@ def maps(
             continue
         scale = overlay.image.shape[1] / (frame_px or overlay.image.shape[1])
         cut = surroundings(overlay.image, box, scale)
-        name = TOGETHER if overlay.family == ENSEMBLE else overlay.family
-        words = f"Heat map of person {person}: {name}"
+        name = say(TOGETHER) if overlay.family == ENSEMBLE else overlay.family
+        words = say("Heat map of person {number}: {name}", number=person, name=name)
         shown.append((overlay.family, picture(cut, MAP_PX, name, words)))
     return shown

@@ -13,6 +13,7 @@ from awarenet.atomic import written_whole
 from awarenet.documents.clip import annotate
 from awarenet.documents.page import html
 from awarenet.documents.paper import pdf
+from awarenet.words import ENGLISH, Words
 
 if TYPE_CHECKING:
     from awarenet.pipeline import Analysis
@@ -32,6 +33,7 @@ def write(
     *,
     limits: LimitSettings,
     heat: bool = True,
+    say: Words = ENGLISH,
     should_stop: Callable[[], bool] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Path]:
@@ -46,6 +48,7 @@ def write(
         folder: Made where it is missing.
         limits: As for the analysis.
         heat: Whether heat maps stand in the annotated clip.
+        say: The language of page and paper; the JSON and what is drawn on the clip are English.
         should_stop: Asked while the clip is drawn.
         on_progress: Told frames drawn and frames in all.
 
@@ -62,8 +65,8 @@ def write(
     stem = _free_stem(folder, safe_stem(report.input.name), report.input.sha256)
     texts = {
         REPORT: (report.to_json(indent=2) + "\n").encode(),
-        ".awarenet.html": html(analysis).encode(),
-        ".awarenet.pdf": pdf(analysis),
+        ".awarenet.html": html(analysis, say).encode(),
+        ".awarenet.pdf": pdf(analysis, say),
     }
     files = []
     for suffix, content in texts.items():

@@ -25,13 +25,15 @@ from awarenet.ensemble import Ensemble
 from awarenet.errors import Canceled, SettingsError
 from awarenet.methods import ENSEMBLE, METHODS
 from awarenet.runtime import Runtime
-from awarenet.zoo import get_spec, preprocess
+from awarenet.zoo import get_spec
 
 if TYPE_CHECKING:
     from pytorch_grad_cam.base_cam import BaseCAM
 
 # Crops at a time. On a CPU larger batches are hardly faster, and a stop has to wait for one.
 BATCH = 8
+# px, side of what runs through a network in front of a layer whose output is known already
+STAND_IN = 64
 
 
 def cam_layers(ensemble: Ensemble) -> dict[str, str]:
@@ -48,7 +50,8 @@ def heat_maps(
     """Compute what in each crop spoke for "fake", family by family and for the ensemble.
 
     A family's map is the mean of its members' maps; the ensemble's is the mean of the families'
-    by their learned weights. The networks run in float32 here, whatever they are scored in.
+    by their learned weights. The grid that a map is drawn of comes from the engine that scores;
+    only what follows it runs here, in float32, for the sake of its gradient.
 
     Args:
         runtime: Its lock is held while a network runs: hooks hang in it.
@@ -87,17 +90,16 @@ def maps_by_method(
     }
     for start in range(0, len(crops), BATCH):
         part = slice(start, start + BATCH)
-        batch = torch.from_numpy(np.ascontiguousarray(crops[part])).to(runtime.device)
-        for family, members in ensemble.members.items():
-            images = preprocess(batch, ensemble.specs[family])
-            layer = get_spec(family).cam_layer
-            for member in members:
-                if should_stop is not None and should_stop():
-                    raise Canceled("drawing heat maps was stopped")
-                with runtime.lock:
-                    each = member_maps(member, layer, images, methods)
-                for method, grids in each.items():
-                    maps[method][family][part] += [_resize(grid, side) for grid in grids]
+        for family, member, grid in runtime.grids(crops[part], should_stop):
+            if should_stop is not None and should_stop():
+                raise Canceled("drawing heat maps was stopped")
+            input_side = ensemble.specs[family].side
+            images = grid.new_zeros(1).expand(len(grid), 3, input_side, input_side)
+            network, layer = ensemble.members[family][member], get_spec(family).cam_layer
+            with runtime.lock:
+                each = member_maps(network, layer, images, methods, grid)
+            for method, drawn in each.items():
+                maps[method][family][part] += [_resize(one, side) for one in drawn]
     for found in maps.values():
         for family in ensemble.families:
             found[family] = np.clip(found[family] / ensemble.members_per_family, 0, 1)
@@ -107,7 +109,11 @@ def maps_by_method(
 
 
 def member_maps(
-    network: nn.Module, layer: str, images: torch.Tensor, methods: Sequence[str] = ("gradcam",)
+    network: nn.Module,
+    layer: str,
+    images: torch.Tensor,
+    methods: Sequence[str] = ("gradcam",),
+    grid: torch.Tensor | None = None,
 ) -> dict[str, np.ndarray]:
     """Explain one network's logit.
 
@@ -116,6 +122,9 @@ def member_maps(
         layer: Of its submodules, one that gives (B, C, h, w) once a pass.
         images: (B, 3, side, side), as `zoo.preprocess` makes them.
         methods: Of `METHODS`.
+        grid: (B, C, h, w) float32, what the layer gives for these images, where that is known:
+            what they are does not matter then, and what comes before the layer costs next to
+            nothing. Nothing behind the layer may read anything from before it.
 
     Returns:
         By method: (B, side, side) float32 in 0..1.
@@ -124,13 +133,14 @@ def member_maps(
         RuntimeError: The layer gave no such grid.
     """
     classes, module = _classes(), network.get_submodule(layer)
-    with _graph_begins_at(module), _watching(network, module, classes, methods) as cams:
+    with _graph_begins_at(module, grid), _watching(network, module, classes, methods) as cams:
         needs_gradient = any(cam.uses_gradients for cam in cams.values())
         # the copy has to be the last to see the layer's output: what follows may write into it
         handle = module.register_forward_hook(lambda _, __, output: output.clone())
         try:
             with torch.set_grad_enabled(needs_gradient):
-                logits = network(images)
+                known = grid is not None
+                logits = network(images[:1, :, :STAND_IN, :STAND_IN] if known else images)
         finally:
             handle.remove()
         if needs_gradient:
@@ -178,14 +188,17 @@ def project(grid: np.ndarray) -> np.ndarray:
 
 
 @contextmanager
-def _graph_begins_at(module: nn.Module) -> Iterator[None]:
-    """Let gradients begin at a module's output: what comes before it then costs one plain pass.
+def _graph_begins_at(module: nn.Module, grid: torch.Tensor | None = None) -> Iterator[None]:
+    """Let gradients begin at a module's output, or at what is given instead of it.
 
     Parameters are frozen, so there would be no graph at all otherwise.
     """
-    handle = module.register_forward_hook(
-        lambda _, __, output: output.detach().requires_grad_(torch.is_grad_enabled())
-    )
+
+    def begin(_: nn.Module, __: tuple, output: torch.Tensor) -> torch.Tensor:
+        output = output if grid is None else grid
+        return output.detach().requires_grad_(torch.is_grad_enabled())
+
+    handle = module.register_forward_hook(begin)
     try:
         yield
     finally:

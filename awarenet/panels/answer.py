@@ -37,7 +37,7 @@ def verdict_card(report: Report, say: Words = ENGLISH) -> str:
         title = say("No answer: {what}", what=say(what))
         return card("none", head("none", title, say(advice)) + warnings + _about(report, say))
     body = _credentials(report, say)
-    body += head(report.verdict, say(VERDICTS[report.verdict]), _explained(report, say))
+    body += head(report.verdict, say(VERDICTS[report.verdict]), explained(report, say))
     body += _scale(report, say) + _figures(report, say) + _error_rates(report, say)
     return card(report.verdict, body + warnings + _about(report, say))
 
@@ -114,8 +114,8 @@ def _credentials(report: Report, say: Words) -> str:
     return f'<p class="aw-signed">{escape(words)} {escape(say("See Provenance."))}</p>'
 
 
-def _explained(report: Report, say: Words) -> str:
-    """Say in one or two sentences what the verdict rests on."""
+def explained(report: Report, say: Words = ENGLISH) -> str:
+    """Say in one or two sentences what a verdict rests on."""
     who = say("this face")
     if len(report.people) > 1:
         who = say(
@@ -161,10 +161,19 @@ def _scale(report: Report, say: Words) -> str:
 
 
 def _figures(report: Report, say: Words) -> str:
+    cells = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+        for name, value in figures(report, say)
+    )
+    return f'<dl class="aw-facts">{cells}</dl>'
+
+
+def figures(report: Report, say: Words = ENGLISH) -> tuple[tuple[str, str], ...]:
+    """Name probability, interval and threshold of a verdict, each with its value."""
     low, high = report.interval
     share = report.settings.get("verdict", {}).get("confidence")
     span = say("{low} to {high}", low=percent(low), high=percent(high))
-    facts = (
+    return (
         (
             say("Probability" if report.calibrated else "Score (not calibrated)"),
             percent(report.probability),
@@ -172,10 +181,6 @@ def _figures(report: Report, say: Words) -> str:
         (say("{share} interval", share=f"{share:.0%}") if share else say("Interval"), span),
         (say("Threshold"), percent(report.threshold)),
     )
-    cells = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts
-    )
-    return f'<dl class="aw-facts">{cells}</dl>'
 
 
 def _error_rates(report: Report, say: Words) -> str:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from awarenet.panels.drawing import INKS, WIDTH, Dot, Drawing, Label, Line, Shape, box, number, svg
+from awarenet.panels.drawing import (
+    FIRST_SQUARE,
+    INKS,
+    WIDTH,
+    Dot,
+    Drawing,
+    Label,
+    Line,
+    Shape,
+    box,
+    number,
+    svg,
+)
 from awarenet.report import Report, Stability
 from awarenet.view import VERDICTS, percent
 from awarenet.words import ENGLISH, Words
@@ -48,7 +60,7 @@ def range_drawing(
     top, bottom = 32.0, 32.0 + ROW * len(rows)
     shapes: list[Shape] = [box(x(stability.low), top, x(stability.high), bottom, "band")]
     at, mark = x(threshold), say("threshold {threshold}", threshold=percent(threshold))
-    half = len(mark) * LETTER / 2
+    half = wide(mark) / 2
     shapes += [
         Line(((at, top - 6), (at, bottom)), "threshold"),
         Label((min(max(at, half), WIDTH - half), top - 12), mark, "middle", "words"),
@@ -63,7 +75,7 @@ def range_drawing(
             Label((x(1), y - 16), value, "end", verdict or "words"),
         ]
     shapes += [Label((x(0), bottom + 20), "0%"), Label((x(1), bottom + 20), "100%", "end")]
-    said = ", ".join(f"{words} {percent(probability)}" for words, probability, _ in rows)
+    said = say.listed(f"{words} {percent(probability)}" for words, probability, _ in rows)
     words = say(
         "Probability of manipulation after damage: {scores}. It ranges from {low} to {high}; "
         "threshold {threshold}.",
@@ -75,7 +87,7 @@ def range_drawing(
     return Drawing(bottom + 28, words, tuple(shapes))
 
 
-def scale_drawing(report: Report) -> Drawing:
+def scale_drawing(report: Report, say: Words = ENGLISH) -> Drawing:
     """Lay the answer out on one rail: probability, its interval, the threshold."""
     low, high = report.interval
 
@@ -84,8 +96,8 @@ def scale_drawing(report: Report) -> Drawing:
 
     y, at = 48.0, x(report.threshold)
     left, right = x(low), max(x(high), x(low) + 3)
-    words = f"threshold {percent(report.threshold)}"
-    half = len(words) * LETTER / 2
+    words = say("threshold {threshold}", threshold=percent(report.threshold))
+    half = wide(words) / 2
     place = min(max(at, half), WIDTH - half)
     point = x(report.probability)
     shapes = (
@@ -94,14 +106,23 @@ def scale_drawing(report: Report) -> Drawing:
         Line(((at, y - 18), (at, y + 16)), "threshold"),
         box(point - 3, y - 13, point + 3, y + 13, report.verdict),
         Label((place, y - 26), words, "middle", "words"),
-        Label((x(0), y + 38), "0% genuine"),
-        Label((x(1), y + 38), "100% manipulated", "end"),
+        Label((x(0), y + 38), f"0% {say('genuine')}"),
+        Label((x(1), y + 38), f"100% {say('manipulated')}", "end"),
     )
-    said = (
-        f"Probability of manipulation {percent(report.probability)}, interval {percent(low)} to "
-        f"{percent(high)}, threshold {percent(report.threshold)}"
+    said = say(
+        "Probability of manipulation {probability}, interval {low} to {high}, threshold "
+        "{threshold}",
+        probability=percent(report.probability),
+        low=percent(low),
+        high=percent(high),
+        threshold=percent(report.threshold),
     )
     return Drawing(y + 46, said, shapes)
+
+
+def wide(words: str) -> float:
+    """Estimate how wide a label is, in units of a drawing; a Chinese letter is a square."""
+    return LETTER * sum(2 if ord(letter) >= FIRST_SQUARE else 1 for letter in words)
 
 
 def bar(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from itertools import pairwise
 
-from awarenet.panels.bars import LETTER, bar, range_bars, range_drawing, scale_drawing
+from awarenet.panels.bars import bar, range_bars, range_drawing, scale_drawing, wide
 from awarenet.panels.drawing import (
     FAMILY,
     INKS,
@@ -196,7 +196,7 @@ def _worst(person: Person, x: Scale, say: Words) -> Iterator[Shape]:
     yield box(start, TOP, end, BOTTOM, "worst")
     span = span_words(person.worst.start_s, person.worst.end_s)
     words = say("most suspicious {span}", span=span)
-    half = len(words) * LETTER / 2
+    half = wide(words) / 2
     at = min(max(middle, LEFT + half), RIGHT - half)
     yield Label((at, TOP - 12), words, "middle", "inconclusive")
 

@@ -18,7 +18,7 @@ def stability(report: Report, say: Words = ENGLISH) -> str:
     if found is None:
         return caption(say("Not tested. Switch it on under Settings and analyze again."))
     if found.flips_under:
-        names = ", ".join(say(DAMAGES[name].words) for name in found.flips_under)
+        names = say.listed(say(DAMAGES[name].words) for name in found.flips_under)
         words = say("The verdict flips under: {names}.", names=names)
     else:
         words = say("The verdict does not flip under any of these.")
@@ -45,11 +45,17 @@ def provenance(report: Report, say: Words = ENGLISH) -> str:
         for name, value in found.container.items()
     )
     body += f"<h3 class='aw-part'>{escape(say('What the file says of itself'))}</h3>"
-    body += listed((say(text) for text in found.remarks), "aw-remarks")
+    body += listed(remarks(found, say), "aw-remarks")
     body += f'<dl class="aw-container">{rows}</dl>' if rows else ""
     return body + caption(
         say("None of this is part of the probability. Metadata is easily changed or lost.")
     )
+
+
+def remarks(found: Provenance, say: Words = ENGLISH) -> list[str]:
+    """Say what stands out in what a file says of itself."""
+    known = {each.message: each for each in found.notices}
+    return [say.notice(known[text]) if text in known else say(text) for text in found.remarks]
 
 
 def _credentials(found: Provenance, say: Words) -> str:

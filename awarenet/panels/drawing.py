@@ -16,6 +16,7 @@ WIDTH = 640.0
 # after Okabe and Ito's, told apart by color-blind people; above 3:1 on white and on dark
 COLORS = ("#2a86c8", "#d9622b", "#0b9a74", "#b8629b", "#9a8411", "#7a7fd1", "#94734f")
 DASHES = ((), (7, 3), (2, 3), (9, 3, 2, 3), (12, 4), (4, 2, 2, 2), (1, 2))  # for eyes without color
+FIRST_SQUARE = 0x2E80  # from here on a letter is as wide as high: Chinese, Japanese, Korean
 FAMILY = "family-"  # role of the line of a family, followed by its number
 
 Point = tuple[float, float]

@@ -36,10 +36,11 @@ CHOICES = {  # what it ends with
 
 def vote(report: Report, person: Person, say: Words = ENGLISH) -> str:
     """Build the table of families for one person, then how far they agree."""
-    rows = []
-    for place, (name, family) in enumerate(report.families.items()):
-        probability = person.families[name]
-        members = person.members[place] if person.members else []
+    rows, votes = [], dict(zip(person.families, person.members, strict=False))
+    for name, family in report.families.items():
+        if name not in person.families:  # left out, as it could not have changed the verdict
+            continue
+        probability, members = person.families[name], votes.get(name, [])
         each = ", ".join(percent(p) for p in members)
         marks = f' <span class="aw-small">{escape(say("networks"))}: {each}</span>' if each else ""
         rows.append(
@@ -82,7 +83,7 @@ def vote_words(name: str, say: Words = ENGLISH) -> str:
         return say(OTHER_VOTES[name])
     way, _, choice = name.partition("_")
     words = say(OTHER_VOTES.get(way, name))
-    return f"{words}, {say(CHOICES[choice])}" if CHOICES.get(choice) else words
+    return say.listed([words, say(CHOICES[choice])]) if CHOICES.get(choice) else words
 
 
 def other_votes(report: Report, say: Words = ENGLISH) -> str:

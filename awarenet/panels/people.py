@@ -10,7 +10,8 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from awarenet.report import Person, Report
+from awarenet.blinks import indications
+from awarenet.report import Blinks, Person, Report
 from awarenet.view import VERDICTS, bar, caption, chip, clock, percent
 from awarenet.words import ENGLISH, Words
 
@@ -75,17 +76,39 @@ def worth(person: Person, say: Words = ENGLISH) -> str:
     return f'<dl class="aw-worth">{cells}</dl>' if cells else ""
 
 
-def blinks(person: Person, say: Words = ENGLISH) -> str:
+def seen(report: Report, person: Person, say: Words = ENGLISH) -> str:
+    """Say in how many frames a person was seen, and in a clip from when to when."""
+    one = person.frames_seen == 1
+    words = [say("1 frame") if one else say("{frames} frames", frames=person.frames_seen)]
+    if report.input.kind == "video":
+        first, last = clock(person.first_s), clock(person.last_s)
+        words.append(say("{start} to {end}", start=first, end=last))
+    return say.listed(words)
+
+
+def blinks(report: Report, person: Person, say: Words = ENGLISH) -> str:
     """Say how often a person blinked, when, and what that is worth; empty if it was not counted."""
     found = person.blinks
     if found is None:
         return ""
     title = escape(say("Blinks"))
     times = ", ".join(clock(each.time_s) for each in found.blinks)
-    body = caption(say(found.indication))
+    body = caption(indication(report, found, say))
     if times:
         body += caption(say("Blinks at {times}.", times=times))
     return f"<h3 class='aw-part'>{title}</h3>{body}"
+
+
+def indication(report: Report, found: Blinks, say: Words = ENGLISH) -> str:
+    """Say what a number of blinks means; one of another version stays as the report has it."""
+    confidence = report.settings.get("verdict", {}).get("confidence")
+    if not isinstance(confidence, float):
+        return found.indication
+    counted = (len(found.blinks), found.seconds, found.interval, confidence)
+    sentences = list(indications(*counted))
+    if ENGLISH.joined(sentences) != found.indication:
+        return found.indication
+    return say.joined(sentences)
 
 
 def _card(
@@ -96,11 +119,7 @@ def _card(
     say: Words,
 ) -> str:
     low, high = person.interval
-    seen = say("1 frame") if person.frames_seen == 1 else ""
-    seen = seen or say("{frames} frames", frames=person.frames_seen)
-    if report.input.kind == "video":
-        first, last = clock(person.first_s), clock(person.last_s)
-        seen += ", " + say("{start} to {end}", start=first, end=last)
+    when = seen(report, person, say)
     decides = ""
     if len(report.people) > 1 and person.id == report.decided_by:
         decides = f' <span class="aw-small">{escape(say("decides the clip"))}</span>'
@@ -114,7 +133,7 @@ def _card(
         f"<b>{name}</b>{decides}<br>{chip(person.verdict, say)}"
         f"{bar(person.probability, (low, high))}"
         f'<span class="aw-number">{percent(person.probability)}</span> '
-        f'<span class="aw-small">{span}</span><br><span class="aw-small">{escape(seen)}</span>'
+        f'<span class="aw-small">{span}</span><br><span class="aw-small">{escape(when)}</span>'
         f"</span></button>{worth(person, say)}</li>"
     )
 

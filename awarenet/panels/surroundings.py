@@ -7,6 +7,7 @@ from pathlib import PurePath
 from urllib.parse import quote
 
 from awarenet.quality import LIMITS
+from awarenet.quality.own_limits import own_limits
 from awarenet.report import Report
 from awarenet.view import caption
 from awarenet.words import ENGLISH, Words
@@ -40,10 +41,23 @@ def privacy(kept_s: int, say: Words = ENGLISH) -> str:
 
 def note(report: Report | None = None, say: Words = ENGLISH) -> str:
     """Build the list of what the answer cannot tell; the report's own limits where there are."""
-    limits = report.limits if report and report.limits else LIMITS
-    items = "".join(f"<li>{escape(say(text))}</li>" for text in limits)
+    items = "".join(f"<li>{escape(text)}</li>" for text in limits(report, say))
     title = escape(say("What this cannot tell"))
     return f"<section class='aw-note'><h3>{title}</h3><ul>{items}</ul></section>"
+
+
+def limits(report: Report | None = None, say: Words = ENGLISH) -> list[str]:
+    """Say what an answer cannot tell; a line that no catalog has stays as the report has it."""
+    if report is None or not report.limits:
+        return [say(text) for text in LIMITS]
+    rates = report.error_rates
+    own = own_limits(
+        report.model.trained_on,
+        rates and (rates.threshold, rates.false_alarm_rate, rates.detection_rate),
+        rates.measured_on if rates else "",
+    )
+    known = {template.format(**values): (template, values) for template, values in own}
+    return [say.joined([known.get(text, (text, {}))]) for text in report.limits]
 
 
 def preview(path: str | None, say: Words = ENGLISH) -> str:

@@ -16,8 +16,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from awarenet.errors import Canceled
-from awarenet.provenance.words import shown
-from awarenet.report import Credentials
+from awarenet.provenance.words import remark, shown
+from awarenet.report import Credentials, Notice
 
 DEADLINE_S = 30.0  # wall clock of the process that reads them
 POLL_S = 0.1  # how soon it is noticed that the caller wants to stop
@@ -28,7 +28,7 @@ AI_SOURCES = {"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"}
 NO_LIST = "signingCredential.untrusted"  # says nothing where no list of signers was given
 READER = Path(__file__).with_name("reader_process.py")
 
-Found = tuple["Credentials | None", list[str]]  # and remarks
+Found = tuple["Credentials | None", list[Notice]]  # and remarks
 
 
 def installed() -> bool:
@@ -39,7 +39,7 @@ def installed() -> bool:
 def read_credentials(
     path: Path, trust_anchors: str = "", should_stop: Callable[[], bool] = lambda: False
 ) -> Found:
-    """Read a file's credentials; give them, or None, and what stands out in sentences.
+    """Read a file's credentials; give them, or None, and what stands out.
 
     Args:
         path: Of a file, as nobody vouches for it.
@@ -55,12 +55,9 @@ def read_credentials(
         return _digest(answer["found"], bool(trust_anchors))
     if "remote" in answer:
         host = shown(urlsplit(str(answer["remote"])).hostname or "another machine")
-        return None, [
-            f"It points to Content Credentials at {host}; they were not fetched, so that nobody "
-            "learns that this file is being checked."
-        ]
+        return None, [remark("remote_credentials", host=host)]
     if "error" in answer:
-        return None, [f"Its Content Credentials could not be read: {shown(answer['error'])}."]
+        return None, [remark("unread_credentials", error=shown(answer["error"]))]
     return None, []
 
 
@@ -125,25 +122,18 @@ def _digest(report: object, with_list: bool) -> Found:
     return credentials, list(_remarks(credentials, with_list))
 
 
-def _remarks(found: Credentials, with_list: bool) -> Iterator[str]:
+def _remarks(found: Credentials, with_list: bool) -> Iterator[Notice]:
     """Say what credentials mean, and what they do not."""
-    who = found.signed_by or "somebody who is not named"
+    code = "misfit" if found.state == "invalid" else "signed"
+    yield remark(code, who=found.signed_by) if found.signed_by else remark(f"{code}_unnamed")
     if found.state == "invalid":
-        yield (
-            f"It carries Content Credentials signed by {who}, but they do not fit: the file was "
-            "changed after it was signed, or they were taken from another. Do not rely on them."
-        )
         return
-    yield f"It carries Content Credentials signed by {who}, and was not changed since."
     if not with_list:
-        yield (
-            "Whether the signer is who they say was not checked: no list of trusted signers is "
-            "set up, and anybody can make a certificate with any name."
-        )
+        yield remark("unchecked_signer")
     elif found.state != "trusted":
-        yield "The signer is not on the list of trusted signers that is set up."
+        yield remark("untrusted_signer")
     if found.ai_generated:
-        yield "The signer says that all or a part of it was made by a generative model."
+        yield remark("signed_as_generated")
 
 
 def _chain(report: dict) -> Iterator[dict]:

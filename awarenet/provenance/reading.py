@@ -11,7 +11,8 @@ from pathlib import Path
 from awarenet.media import IMAGE_SUFFIXES
 from awarenet.provenance.container import POSITION, read_clip, read_photograph
 from awarenet.provenance.credentials import AI_SOURCES, installed, read_credentials
-from awarenet.report import Provenance
+from awarenet.provenance.words import remark
+from awarenet.report import Notice, Provenance
 from awarenet.video import MediaInfo
 
 logger = logging.getLogger(__name__)
@@ -49,45 +50,39 @@ def read(
     except Exception:  # a header can be broken in more ways than the libraries name
         logger.debug("no metadata of %s", ascii(path.name), exc_info=True)
         container = {}
-        remarks.append("Its metadata could not be read.")
+        remarks.append(remark("unread_metadata"))
     return Provenance(
         credentials=credentials,
         looked_for_credentials=looked,
         container=container,
-        remarks=remarks,
+        remarks=[each.message for each in remarks],
+        notices=remarks,
     )
 
 
-def _remarks(container: dict[str, str], image: bool) -> Iterator[str]:
+def _remarks(container: dict[str, str], image: bool) -> Iterator[Notice]:
     """Say what the notes of a container mean; they prove nothing, and the words say so."""
     by_name = {name.lower().rpartition("quicktime.")[2]: text for name, text in container.items()}
     writer = next((text for text in container.values() if _FFMPEG.search(text)), None)
     if writer is not None:
-        yield (
-            f"It says it was written by {writer}: that is FFmpeg or software that uses it, as "
-            "converters, editors and sites do. Most likely it is not a camera's own file."
-        )
+        yield remark("ffmpeg", writer=writer)
     if software := by_name.get("software"):
-        yield f"It names the software {software}."
+        yield remark("software", software=software)
     camera = " ".join(dict.fromkeys(by_name[key] for key in ("make", "model") if by_name.get(key)))
     if camera:
-        yield f"It names the camera {camera}; anybody can write that into a file."
+        yield remark("camera", camera=camera)
     else:
-        kind = "photograph" if image else "clip"
-        yield (
-            f"It names no camera. Sending or posting a {kind} takes that away as a rule, so this "
-            "says little."
-        )
+        yield remark("no_camera_photograph" if image else "no_camera_clip")
     if by_name.get("digital source type") in AI_SOURCES:
-        yield "It says that all or a part of it was made by a generative model."
+        yield remark("generated")
     if texts := sorted(_GENERATED & set(container)):
         names = ", ".join(name.removeprefix("text ") for name in texts)
-        yield f"It holds a text ({names}) as programs leave it that generate pictures."
+        yield remark("generator_text", names=names)
     for name, text in container.items():
         if any(word in name.lower() for word in ("date", "creation")) and _impossible(text):
-            yield f"Its {name.replace('_', ' ')}, {text}, cannot be right."
+            yield remark("impossible_date", entry=name.replace("_", " "), date=text)
     if POSITION in container:
-        yield "It says where it was recorded; that is left out here."
+        yield remark("place")
 
 
 def _impossible(text: str) -> bool:

@@ -4,9 +4,10 @@ A score on a small, blurred or briefly seen face is an opinion on little; the re
 the score instead of changing it.
 """
 
-from awarenet.quality.limits import LIMITS, limits_of
+from awarenet.quality.limits import LIMITS
 from awarenet.quality.measures import Measured, measure, sharpness, turned_deg
 from awarenet.quality.notices import MESSAGES, Facts, Notice, assess
+from awarenet.quality.own_limits import own_limits
 
 __all__ = [
     "LIMITS",
@@ -15,7 +16,7 @@ __all__ = [
     "Measured",
     "Notice",
     "assess",
-    "limits_of",
+    "own_limits",
     "measure",
     "sharpness",
     "turned_deg",

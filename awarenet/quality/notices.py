@@ -67,7 +67,7 @@ class Notice(NamedTuple):
 
     code: str
     message: str
-    values: dict[str, object] = {}  # noqa: RUF012 - never written to
+    values: dict[str, object] = {}  # never written to
 
 
 @dataclass(frozen=True)

@@ -27,18 +27,18 @@ from awarenet.report.people import (
     Segment,
 )
 from awarenet.report.report import (
+    EarlyExit,
     ErrorRates,
     Family,
     Input,
     Model,
-    Notice,
     Report,
     Timing,
     package_versions,
     report_schema,
     write_schema,
 )
-from awarenet.report.values import Status, Verdict, json_safe
+from awarenet.report.values import Notice, Status, Verdict, json_safe
 
 __all__ = [
     "Blink",
@@ -47,6 +47,7 @@ __all__ = [
     "Credentials",
     "DamagedScore",
     "Deletion",
+    "EarlyExit",
     "ErrorRates",
     "ExplainedFrame",
     "Explanation",

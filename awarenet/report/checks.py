@@ -7,6 +7,7 @@ from pydantic import Field
 from awarenet.report.values import (
     Change,
     FreeJson,
+    Notice,
     Number,
     Part,
     Probability,
@@ -111,3 +112,4 @@ class Provenance(Part):
     looked_for_credentials: bool = Field(description="false where c2pa-python is not installed")
     container: FreeJson = Field(description="names and values as the file has them")
     remarks: list[Text] = Field(description="what stands out, in sentences for people")
+    notices: list[Notice] = Field([], description="the remarks again, each with its code")

@@ -18,6 +18,7 @@ from awarenet.report.people import Person
 from awarenet.report.values import (
     FreeJson,
     Interval,
+    Notice,
     Number,
     Part,
     Probability,
@@ -28,15 +29,7 @@ from awarenet.report.values import (
     Weight,
 )
 
-PACKAGES = ("torch", "timm", "numpy", "av", "opencv-python", "onnxruntime", "grad-cam")
-
-
-class Notice(Part):
-    """A warning: a code for programs, a sentence for people."""
-
-    code: str
-    message: Text
-    values: FreeJson = Field({}, description="what the sentence names, for other languages")
+PACKAGES = ("torch", "timm", "numpy", "av", "opencv-python", "onnxruntime", "openvino", "grad-cam")
 
 
 class Input(Part):
@@ -91,8 +84,20 @@ class Model(Part):
     calibrated_on: str | None
 
 
+class EarlyExit(Part):
+    """What was left out because it could not have changed a verdict any more.
+
+    Every verdict is the one that all networks together would have given. Probabilities and
+    intervals are of the families that ran: close to those of all, not the same.
+    """
+
+    families: list[str] = Field(description="that ran, in their order")
+    passes: int = Field(ge=0, description="of a face through a network")
+    passes_in_full: int = Field(ge=0, description="had every network judged every face")
+
+
 class Timing(Part):
-    """Where the time went, seconds."""
+    """Where the time went, seconds; decoding, finding and scoring go on side by side."""
 
     decode: Seconds = 0.0
     detect: Seconds = 0.0
@@ -131,6 +136,7 @@ class Report(Part):
     decided_by: int | None = Field(None, description="id of the person whose score this is")
     people: list[Person] = Field([], description="most suspicious first")
     families: dict[str, Family]
+    early_exit: EarlyExit | None = Field(None, description="null where every network ran")
     other_votes: list[OtherVote] = Field([], description="on the person who decides")
     stability: Stability | None = Field(None, description="of the person who decides")
     explanation: Explanation | None = None
@@ -139,6 +145,7 @@ class Report(Part):
     limits: list[str]
     model: Model
     settings: FreeJson
+    runtime: Text | None = Field(None, description="what the networks ran on, and why")
     timing_s: Timing = Timing()
     versions: dict[str, str]
     created: str = Field(description="UTC, ISO 8601")

@@ -52,3 +52,11 @@ class Part(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
     )
+
+
+class Notice(Part):
+    """A warning or a remark: a code for programs, a sentence for people."""
+
+    code: str
+    message: Text
+    values: FreeJson = Field({}, description="what the sentence names, for other languages")

@@ -5,6 +5,7 @@ Shapes: B crops, F families, K members a family, S side of a crop in px, C chann
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -12,11 +13,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
+from awarenet import zoo
 from awarenet.ensemble import Ensemble
 from awarenet.errors import AwareNetError, Canceled, SettingsError
 from awarenet.runtime.asking import Known, Observed, ask
 from awarenet.runtime.choosing import choose_device, choose_dtypes, choose_engine
-from awarenet.runtime.engine import Engine
+from awarenet.runtime.cost import family_costs
+from awarenet.runtime.engine import Engine, Job
 from awarenet.runtime.making import make_engine
 
 logger = logging.getLogger(__name__)
@@ -101,6 +104,14 @@ class Runtime:
                 logger.info("running on %s", self._reason)
             return self._engine
 
+    @functools.cached_property
+    def costs(self) -> dict[str, int]:
+        """By family: floating-point operations of its members together, on one crop."""
+        with self.lock:
+            return family_costs(
+                self.ensemble, max(each.side for each in self.ensemble.specs.values())
+            )
+
     @property
     def reason(self) -> str:
         """One sentence: what was chosen, and why."""
@@ -157,6 +168,34 @@ class Runtime:
                 for family in found[0].features
             },
         )
+
+    def grids(
+        self, crops: np.ndarray, should_stop: StopCheck | None = None
+    ) -> Iterator[tuple[str, int, torch.Tensor]]:
+        """Give what every member saw in crops: its layer `Spec.cam_layer`, before what follows it.
+
+        Args:
+            crops: (B, S, S, 3) uint8 RGB, B at least 1; few, as all go through at once. A family
+                of several views sees each whole, once.
+            should_stop: Asked before each family.
+
+        Yields:
+            Family, member, and (B, C, h, w) float32 where the ensemble is.
+
+        Raises:
+            Canceled: `should_stop` said so.
+        """
+        engine, batch = self.warm_up(), torch.from_numpy(np.ascontiguousarray(crops))
+        for family in self.ensemble.families:
+            if should_stop is not None and should_stop():
+                raise Canceled("looking at what networks saw was stopped")
+            images = zoo.preprocess(batch.to(self.device), self.ensemble.specs[family])
+            jobs = [
+                Job(family, member, images, grid=True)
+                for member in range(self.ensemble.members_per_family)
+            ]
+            for job, seen in zip(jobs, engine.run(jobs), strict=True):
+                yield family, job.member, seen.grid
 
     @property
     def _shape(self) -> tuple[int, int]:

@@ -74,6 +74,9 @@ class VerdictSettings(Section):
     resamples: int = Field(400, ge=1, le=100_000)
     # of those draws; the same clip always gets the same interval
     seed: int = Field(0, ge=0, lt=2**32)
+    # leave networks out where they cannot change the verdict any more; the probability is then
+    # that of the others. Not where heat maps, stability or blinks are asked for
+    early_exit: bool = False
 
 
 class ExplainSettings(Section):

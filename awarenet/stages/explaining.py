@@ -28,6 +28,13 @@ def explain(evidence: Evidence) -> Iterator[Progress]:
         for person in evidence.people
         for place in np.argsort(-evidence.scores[person.id].frames, kind="stable")[: chosen.frames]
     ]
+    yield Progress("explain", 0, len(wanted), "Drawing heat maps")
+    evidence.check_stop()
+    with evidence.clock("explain"):
+        crops = np.stack(
+            [evidence.tracks[person.id].sightings[place].crop for person, place in wanted]
+        )
+        maps = heat_maps(evidence.runtime, crops, chosen.method, evidence.should_stop)
     for done, (person, place) in enumerate(wanted):
         yield Progress("explain", done, len(wanted), "Drawing heat maps")
         evidence.check_stop()
@@ -35,9 +42,7 @@ def explain(evidence: Evidence) -> Iterator[Progress]:
         moment = person.timeline[place]
         strength = {ENSEMBLE: moment.probability, **moment.families}
         with evidence.clock("explain"):
-            crop = sighting.crop
-            maps = heat_maps(evidence.runtime, crop[None], chosen.method, evidence.should_stop)
-            one = {family: heat[0] for family, heat in maps.items()}
+            one = {family: heat[done] for family, heat in maps.items()}
             preview = evidence.previews[sighting.frame]
             image, box = preview.image(), preview.scaled(sighting.face.box)
             for family, heat in one.items():
@@ -51,7 +56,7 @@ def explain(evidence: Evidence) -> Iterator[Progress]:
                     frame=sighting.frame,
                     time_s=sighting.time_s,
                     strength=strength,
-                    **_tested(evidence, crop, one),
+                    **_tested(evidence, sighting.crop, one),
                 )
             )
     yield Progress("explain", len(wanted), len(wanted), "Drawing heat maps")

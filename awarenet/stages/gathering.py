@@ -1,7 +1,7 @@
 """Decode, find faces, sort them by person; and judge some on the way, so that an answer forms.
 
-The largest face of every frame is scored as soon as there are enough for a batch: that costs
-nothing, as it would be scored anyway, and a person in front of the page sees where it is going.
+Faces are judged as soon as there are enough for a batch, while the next frames are decoded: so
+nothing waits for what it does not need, and a person in front of the page sees where it is going.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import numpy as np
-
-from awarenet.errors import MediaError, SettingsError
+from awarenet.ahead import ahead
+from awarenet.errors import SettingsError
 from awarenet.evidence import Evidence, Partial, Progress
 from awarenet.explain import Preview
 from awarenet.provenance import read as read_provenance
+from awarenet.quality.refusals import refused
 from awarenet.quantization import read_quantization
 from awarenet.settings import ProvenanceSettings
+from awarenet.stages.asking import ask, batch_size, opinion, steps
 from awarenet.tracks import Sighting, Tracker
 from awarenet.video import Frame, probe, sample_frames
 
-BATCH_ON_CPU = 8  # crops between two looks at the stop button; larger batches are hardly faster
+FRAMES_AHEAD = 8  # whose faces may wait to be judged
 FIRST_BATCH = 4  # crops, before there is anything to show
 
 
@@ -46,66 +47,65 @@ def gather(evidence: Evidence) -> Iterator[Progress]:
     total = max(min(count, evidence.info.frame_count), 1)
     tracker = Tracker(margin=crop.margin, side=crop.side)
     first = _FirstOpinion(evidence)
-    sampled = sample_frames(evidence.path, evidence.info, count, limits, evidence.should_stop)
-    with closing(sampled):
-        shot = 0
-        while True:
-            with evidence.clock("decode"), _readable(evidence.path):
-                frame = next(sampled, None)
-            if frame is None:
-                break
-            if frame.shot != shot:
-                shot = frame.shot
-                evidence.cuts_s.append(max(frame.time_s, 0.0))
-            with evidence.clock("detect"):
-                seen = _find(evidence, frame, tracker)
+    # frames are decoded and searched while the networks judge the faces found so far
+    with closing(ahead(_found(evidence, tracker), FRAMES_AHEAD)) as found:
+        for seen in found:
             evidence.frames += 1
             partial = first.form(seen)
             total = max(total, evidence.frames)
             yield Progress("detect", evidence.frames, total, "Finding faces", partial)
             evidence.check_stop()
-    found = tracker.finish()
-    evidence.tracks = {track.id: track for track in found[: chosen.faces.max_people]}
-    evidence.left_out = len(found) - len(evidence.tracks)
+    people = tracker.finish()
+    evidence.tracks = {track.id: track for track in people[: chosen.faces.max_people]}
+    evidence.left_out = len(people) - len(evidence.tracks)
 
 
-def batch_size(evidence: Evidence) -> int:
-    """Crops that are scored at once."""
-    own = evidence.runtime.batch_size
-    return min(own, BATCH_ON_CPU) if evidence.runtime.device.type == "cpu" else own
-
-
-def score_crops(evidence: Evidence, sightings: list[Sighting]) -> None:
-    """Let every network judge some faces."""
-    with evidence.clock("score"):
-        crops = np.stack([each.crop for each in sightings])
-        competence = evidence.bundle.competence
-        if competence is None:
-            logits = evidence.runtime.logits(crops, evidence.should_stop)
-        else:
-            observed = evidence.runtime.observe(crops, evidence.should_stop)
-            logits, distances = observed.logits, competence.distances(observed.features)
-            evidence.distances.update(zip(sightings, distances.tolist(), strict=True))
-    evidence.logits.update(zip(sightings, logits, strict=True))
+def _found(evidence: Evidence, tracker: Tracker) -> Iterator[list[Sighting]]:
+    """Decode the clip's samples and find the faces in each; raises as `gather`."""
+    limits, count = evidence.settings.limits, evidence.settings.sampling.frames
+    sampled = sample_frames(evidence.path, evidence.info, count, limits, evidence.should_stop)
+    shot = 0
+    with closing(sampled):
+        while True:
+            with evidence.clock("decode"), _readable(evidence.path):
+                frame = next(sampled, None)
+            if frame is None:
+                return
+            if frame.shot != shot:
+                shot = frame.shot
+                evidence.cuts_s.append(max(frame.time_s, 0.0))
+            with evidence.clock("detect"):
+                seen = _find(evidence, frame, tracker)
+            yield seen
 
 
 class _FirstOpinion:
-    """Score the largest faces while others are still looked for."""
+    """Score faces while others are still looked for: the largest of each frame, as many as people.
+
+    Batches are of the same faces every time, however fast frames come: to the last digit, a score
+    may depend on what it is computed beside.
+    """
 
     def __init__(self, evidence: Evidence):
-        self._evidence, self._waiting = evidence, []
+        self._evidence, self._waiting, self._largest = evidence, [], []
         self._needed = min(FIRST_BATCH, batch_size(evidence))
+        self._wanted = steps(evidence)[0]
 
     def form(self, seen: list[Sighting]) -> Partial | None:
         """Take the faces of the next frame; give an opinion each time a batch is full."""
-        if seen:
-            self._waiting.append(max(seen, key=lambda sighting: sighting.face.side_px))
+        evidence = self._evidence
+        by_size = sorted(seen, key=lambda sighting: -sighting.face.side_px)
+        self._largest += by_size[:1]
+        self._waiting += by_size[: evidence.settings.faces.max_people]
         if len(self._waiting) < self._needed:
             return None
-        score_crops(self._evidence, self._waiting)
-        self._waiting, self._needed = [], batch_size(self._evidence)
-        logits = np.stack(list(self._evidence.logits.values()))
-        return Partial(self._evidence.judge(logits).probability, len(logits))
+        while len(self._waiting) >= self._needed:
+            for _ in ask(evidence, self._waiting[: self._needed], self._wanted):
+                evidence.check_stop()
+            self._waiting = self._waiting[self._needed :]
+            self._needed = batch_size(evidence)
+        judged = [each for each in self._largest if each in evidence.logits]
+        return Partial(opinion(evidence, judged), len(judged))
 
 
 def _find(evidence: Evidence, frame: Frame, tracker: Tracker) -> list[Sighting]:
@@ -138,4 +138,4 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise MediaError("unreadable", f"cannot read {path.name}: {reason}") from error
+        raise refused("unreadable", "system", name=path.name, error=reason) from error

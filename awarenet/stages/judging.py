@@ -13,7 +13,7 @@ from awarenet.other_votes import other_votes
 from awarenet.quality import Measured, measure
 from awarenet.scoring import TrackScore, verdict
 from awarenet.segments import worst_segment
-from awarenet.stages.gathering import batch_size, score_crops
+from awarenet.stages.asking import ask, completed, settled, steps
 from awarenet.tracks import Track
 
 
@@ -25,25 +25,30 @@ def score(evidence: Evidence) -> Iterator[Progress]:
         Canceled: As asked.
     """
     sightings = [each for track in evidence.tracks.values() for each in track.sightings]
-    missing = [each for each in sightings if each not in evidence.logits]
-    done, step = len(sightings) - len(missing), batch_size(evidence)
-    yield Progress("score", done, len(sightings), "Judging faces")
-    for start in range(0, len(missing), step):
-        batch = missing[start : start + step]
-        score_crops(evidence, batch)
-        done += len(batch)
-        yield Progress("score", done, len(sightings), "Judging faces")
+    masks = steps(evidence)
+    for mask in masks:
+        for done in ask(evidence, sightings, mask):
+            yield Progress("score", done, len(sightings), "Judging faces")
+            evidence.check_stop()
+        evidence.asked = mask
+        if mask is not masks[-1]:
+            with evidence.clock("score"):
+                if settled(evidence, mask):
+                    break
     for track in evidence.tracks.values():
-        logits = np.stack([evidence.logits[each] for each in track.sightings])
-        evidence.scores[track.id] = evidence.judge(logits)
+        evidence.scores[track.id] = evidence.judge(completed(evidence, list(track.sightings)))
         evidence.people.append(_person(evidence, track, evidence.scores[track.id]))
     evidence.people.sort(key=lambda person: (-person.probability, person.id))
-    evidence.other_votes = _other_votes(evidence)
+    if evidence.asked.all():
+        evidence.other_votes = _other_votes(evidence)
 
 
 def _person(evidence: Evidence, track: Track, score: TrackScore) -> parts.Person:
     """Put one person's score into the report's words."""
-    names = [family.name for family in evidence.bundle.config.families]
+    spoke = evidence.asked.all(axis=1)
+    names = [
+        name for name, own in zip(evidence.bundle.ensemble.families, spoke, strict=True) if own
+    ]
     timeline = [
         parts.Moment(
             time_s=max(sighting.time_s, 0.0),
@@ -52,8 +57,8 @@ def _person(evidence: Evidence, track: Track, score: TrackScore) -> parts.Person
             face_px=sighting.face.side_px,
             probability=score.frames[place],
             interval=score.frame_intervals[place] if score.frame_intervals is not None else None,
-            families=dict(zip(names, score.frame_families[place], strict=True)),
-            members=score.frame_members[place].tolist(),
+            families=dict(zip(names, score.frame_families[place, spoke], strict=True)),
+            members=score.frame_members[place, spoke].tolist(),
         )
         for place, sighting in enumerate(track.sightings)
     ]
@@ -72,8 +77,8 @@ def _person(evidence: Evidence, track: Track, score: TrackScore) -> parts.Person
         frames_seen=len(timeline),
         first_s=timeline[0].time_s,
         last_s=timeline[-1].time_s,
-        families=dict(zip(names, score.families, strict=True)),
-        members=score.members.tolist(),
+        families=dict(zip(names, score.families[spoke], strict=True)),
+        members=score.members[spoke].tolist(),
         box_of_best=evidence.best(track.id).face.box,
         timeline=timeline,
         worst=parts.Segment(start_s=worst[0], end_s=worst[1], probability=worst[2])
@@ -99,7 +104,11 @@ def _competence(evidence: Evidence, track: Track) -> parts.Competence | None:
     known = evidence.bundle.competence
     if known is None:
         return None
-    distance = float(np.median([evidence.distances[each] for each in track.sightings]))
+    # with an early exit, of as many frames as settle on which side of the limit it lies
+    known_distances = [
+        evidence.distances[each] for each in track.sightings if each in evidence.distances
+    ]
+    distance = float(np.median(known_distances))
     return parts.Competence(distance=distance, limit=known.limit, outside=distance > known.limit)
 
 

@@ -1,0 +1,184 @@
+"""Ask the networks about faces: all of them, or family by family until the rest cannot matter.
+
+With `verdict.early_exit` families run in the order of weight per cost, and stop where `bounds` show
+that the ones left cannot change a verdict any more. Whether the networks know a face at all takes
+the first member of every family; a median is settled by one more than half of a person's frames.
+
+Shapes: T frames of one person, F families, K members a family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from awarenet.bounds import complete, decided, possible
+from awarenet.ensemble import judge
+from awarenet.evidence import Evidence
+from awarenet.scoring import Calibration
+from awarenet.tracks import Sighting, Track
+
+BATCH_ON_CPU = 8  # crops between two looks at the stop button; larger batches are hardly faster
+
+
+def batch_size(evidence: Evidence) -> int:
+    """Crops that are scored at once."""
+    own = evidence.runtime.batch_size
+    return min(own, BATCH_ON_CPU) if evidence.runtime.device.type == "cpu" else own
+
+
+def steps(evidence: Evidence) -> list[np.ndarray]:
+    """Give the (F, K) bool masks of networks to ask, each with those before it: one, or more."""
+    shape = len(evidence.bundle.ensemble.families), evidence.bundle.ensemble.members_per_family
+    if not exits_early(evidence):
+        return [np.ones(shape, bool)]
+    weights, costs = evidence.bundle.ensemble.weights, evidence.runtime.costs
+    order = sorted(weights, key=lambda family: -weights[family] / costs[family])
+    masks, mask = [], np.zeros(shape, bool)
+    for family in order:
+        mask = mask.copy()
+        mask[list(weights).index(family)] = True
+        masks.append(mask)
+    return masks
+
+
+def exits_early(evidence: Evidence) -> bool:
+    """Whether networks may be left out: not where somebody asked for more than a verdict."""
+    chosen = evidence.settings
+    more = chosen.explain.enabled or chosen.stability.enabled or chosen.blinks.enabled
+    return chosen.verdict.early_exit and not more and evidence.bundle.ensemble.combiner.monotone
+
+
+def ask(evidence: Evidence, sightings: list[Sighting], wanted: np.ndarray) -> Iterator[int]:
+    """Let networks judge faces, if they have not yet; yield how many faces are done, by batches.
+
+    Args:
+        evidence: Its `logits` and `distances` grow.
+        sightings: Of anybody.
+        wanted: (F, K) bool.
+
+    Raises:
+        MediaError: A network gave no number.
+        Canceled: As asked.
+    """
+    groups: dict[bytes, list[Sighting]] = {}  # by what is left to ask
+    for each in sightings:
+        left = wanted & ~evidence.known(each)
+        if left.any():
+            groups.setdefault(left.tobytes(), []).append(each)
+    done = len(sightings) - sum(map(len, groups.values()))
+    yield done
+    for left, group in groups.items():
+        mask = np.frombuffer(left, bool).reshape(wanted.shape)
+        for start in range(0, len(group), batch_size(evidence)):
+            batch = group[start : start + batch_size(evidence)]
+            _score(evidence, batch, mask)
+            done += len(batch)
+            yield done
+
+
+def opinion(evidence: Evidence, sightings: list[Sighting]) -> float:
+    """Give the probability of one person, by those who were asked so far."""
+    return evidence.judge(completed(evidence, sightings)).probability
+
+
+def completed(evidence: Evidence, sightings: list[Sighting]) -> np.ndarray:
+    """Give (T, F, K) logits of one person; of families that were left out, a stand-in."""
+    logits = np.stack([evidence.logits[each] for each in sightings])
+    spoke = np.stack([evidence.known(each) for each in sightings]).all(axis=(0, 2))  # (F,)
+    if spoke.all():
+        return logits
+    return complete(logits, spoke, np.array(list(evidence.bundle.ensemble.weights.values())))
+
+
+def settled(evidence: Evidence, wanted: np.ndarray) -> bool:
+    """Whether the networks left cannot change any person's verdict, nor the clip's.
+
+    Args:
+        evidence: Of people whom the wanted networks have judged.
+        wanted: (F, K) bool, whole families.
+
+    Raises:
+        Canceled: As asked.
+    """
+    chosen, fitted = evidence.settings.verdict, evidence.bundle.config.calibration
+    combiner, tracks = evidence.bundle.ensemble.combiner, list(evidence.tracks.values())
+    people = []
+    for track in tracks:
+        logits = np.stack([evidence.logits[each] for each in track.sightings])
+        people.append(
+            possible(
+                logits,
+                wanted.all(axis=1),
+                partial(judge, combiner),
+                Calibration(fitted.scale, fitted.offset) if fitted else Calibration(),
+                threshold=evidence.threshold,
+                pooling=combiner.pooling,
+                confidence=chosen.confidence,
+                resamples=chosen.resamples,
+                seed=chosen.seed,
+            )
+        )
+        if not people[-1].settled:
+            return False
+    outside = [_lies_outside(evidence, track) for track in tracks]
+    seen = [len(track.sightings) for track in tracks]
+    return decided(people, seen, evidence.frames_needed, outside) is not None
+
+
+def _lies_outside(evidence: Evidence, track: Track) -> bool:
+    """Whether the networks do not know a person, asking as few of them as settle that."""
+    competence = evidence.bundle.competence
+    if competence is None:
+        return False
+    firsts = np.zeros(evidence.shape, bool)
+    firsts[:, 0] = True
+    count = len(track.sightings)
+    half = count // 2 + 1  # so many on one side of the limit, and the median is there as well
+    places = np.unique(np.round(np.linspace(0, count - 1, half)).astype(int))
+    distances: list[float] = []
+    for some in ([track.sightings[place] for place in places], list(track.sightings)):
+        for _ in ask(evidence, some, firsts):
+            evidence.check_stop()
+        distances = [evidence.distances[each] for each in some]
+        beyond = sum(distance > competence.limit for distance in distances)
+        if beyond >= half or len(distances) - beyond >= half:
+            return beyond >= half
+    return float(np.median(distances)) > competence.limit
+
+
+def _score(evidence: Evidence, sightings: list[Sighting], wanted: np.ndarray) -> None:
+    """Let some networks judge some faces."""
+    evidence.runtime.warm_up()  # not a part of what scoring takes
+    with evidence.clock("score"):
+        crops = np.stack([each.crop for each in sightings])
+        observed = evidence.runtime.observe(crops, evidence.should_stop, wanted)
+        evidence.check_numbers(observed.logits[:, wanted])
+        evidence.passes += int(wanted.sum()) * len(sightings)
+        for place, each in enumerate(sightings):
+            before = evidence.logits.get(each, np.nan)
+            evidence.logits[each] = np.where(wanted, observed.logits[place], before)
+            if evidence.bundle.competence is not None:
+                seen = {family: found[place] for family, found in observed.features.items()}
+                evidence.features.setdefault(each, {}).update(seen)
+        _measure_distances(evidence, sightings)
+
+
+def _measure_distances(evidence: Evidence, sightings: list[Sighting]) -> None:
+    """Say how far faces lie from the training data, once every family has seen them."""
+    competence = evidence.bundle.competence
+    if competence is None:
+        return
+    families = evidence.bundle.ensemble.families
+    ready = [each for each in sightings if len(evidence.features.get(each, {})) == len(families)]
+    if ready:
+        features = {
+            family: np.stack([evidence.features[each][family] for each in ready])
+            for family in families
+        }
+        distances = competence.distances(features).tolist()
+        evidence.distances.update(zip(ready, distances, strict=True))
+        for each in ready:
+            del evidence.features[each]
