@@ -132,7 +132,8 @@ def fill_person(analysis: Analysis, person: int | None, say: Words) -> list:
         people.cards(report, analysis.thumbnails, person, say), people.blinks(report, who, say),
         plot,
         course.course(report, who, say), "",
-        families.vote(report, who, say) + families.other_votes(report, say),
+        families.vote(report, who, say) + families.other_votes(report, say)
+        + families.engine(report, say),
         maps, before_after(analysis, maps, person, 0), heat.meaning(report, person, say),
     ]  # fmt: skip
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fake_page import FakeDetector, make_report, served
+from fake_page import FakeDetector, served
+from fake_report import make_report
 from gradio_client import Client, handle_file
 
 import app
@@ -132,10 +133,11 @@ def test_the_page_opens_in_the_browser_when_asked(monkeypatch, saved, asked):
     serve = app.serve
 
     def serve_for_a_moment(page, settings, **options):
-        serve(page, settings, prevent_thread_lock=True, quiet=True, **options)
+        serve(page, settings, **options, quiet=True)
         page.close()
 
     monkeypatch.setattr(app, "serve", serve_for_a_moment)
+    monkeypatch.setattr(app.gr.Blocks, "block_thread", lambda page: None)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 import tiny_detector
-from fake_page import FakeDetector, Stage, make_refusal, make_report, served
+from fake_page import FakeDetector, Stage, served
+from fake_report import make_refusal, make_report
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from jsonschema import Draft202012Validator

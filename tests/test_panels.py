@@ -8,7 +8,8 @@ from html import unescape
 import cv2
 import numpy as np
 import pytest
-from fake_page import CENTERS, FAMILIES, FakeDetector, draw_frame, make_refusal, make_report
+from fake_page import FakeDetector, draw_frame
+from fake_report import CENTERS, FAMILIES, make_refusal, make_report
 from PIL import Image
 
 from awarenet import view

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 from typing import get_args
 
 import pytest
-from fake_page import make_refusal, make_report
+from fake_report import make_refusal, make_report
 
 from awarenet import view
 from awarenet.panels.answer import failed_card, verdict_card, working_card

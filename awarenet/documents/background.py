@@ -78,4 +78,6 @@ def _model(model: Model, say: Words) -> tuple[tuple[str, str], ...]:
 def _run(report: Report, say: Words) -> tuple[tuple[str, str], ...]:
     spent = report.timing_s.model_dump()
     times = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in spent.items() if seconds)
-    return (*report.versions.items(), (say("seconds"), times), (say("created"), report.created))
+    where = ((say("ran on"), report.runtime),) if report.runtime else ()
+    made = (say("seconds"), times), (say("created"), report.created)
+    return *report.versions.items(), *where, *made

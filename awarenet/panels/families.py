@@ -99,3 +99,10 @@ def other_votes(report: Report, say: Words = ENGLISH) -> str:
     title = escape(say("If they voted in another way"))
     columns = [say("Vote"), say("Probability"), say("Verdict")]
     return f"<h3 class='aw-part'>{title}</h3>" + table(columns, rows)
+
+
+def engine(report: Report, say: Words = ENGLISH) -> str:
+    """Say what the networks ran on, and why."""
+    if not report.runtime:
+        return ""
+    return caption(say("The networks ran on: {what}", what=report.runtime))

@@ -17,7 +17,8 @@ from browsing import (
     wait_for,
 )
 from clips import write_clip
-from fake_page import FAMILIES, FakeDetector, Stage, draw_frame, make_refusal, make_report, served
+from fake_page import FakeDetector, Stage, draw_frame, served
+from fake_report import FAMILIES, make_refusal, make_report
 from playwright.sync_api import expect, sync_playwright
 
 from awarenet import view
