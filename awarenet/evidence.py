@@ -17,6 +17,7 @@ import numpy as np
 
 from awarenet import report as parts
 from awarenet.bundle import Bundle
+from awarenet.cage import OpenedFile
 from awarenet.ensemble import judge
 from awarenet.errors import Canceled
 from awarenet.explain import Preview
@@ -73,6 +74,7 @@ class Evidence:
     settings: Settings
     should_stop: StopCheck = lambda: False
 
+    file: OpenedFile = field(init=False)  # closed by who made the evidence
     info: MediaInfo | None = None  # None until the file could be read
     quantization: float | None = None  # see `quantization.read_quantization`
     provenance: parts.Provenance | None = None
@@ -99,6 +101,10 @@ class Evidence:
     previews: dict[int, Preview] = field(default_factory=dict)  # by frame
     spent: dict[str, float] = field(default_factory=dict)  # seconds by stage
     started: float = field(default_factory=time.perf_counter)
+
+    def __post_init__(self) -> None:
+        """Name the file to be read; nothing is opened yet."""
+        self.file = OpenedFile(self.path, self.settings.limits, self.should_stop)
 
     @property
     def threshold(self) -> float:

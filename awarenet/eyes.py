@@ -7,9 +7,8 @@ let go of at once; what stays of each is one number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 
@@ -22,12 +21,13 @@ from awarenet.blinks import (
     measure_openness,
     rate_interval,
 )
+from awarenet.cage import OpenedFile
 from awarenet.errors import MediaError
 from awarenet.faces import Box, Face, FaceFinder
 from awarenet.landmarks import EYES, OVAL, PRESENT, five_points, trace_eyelids, trace_face
 from awarenet.settings import Settings
 from awarenet.tracks import Sighting, Track
-from awarenet.video import Frame, MediaInfo, stretch_frames
+from awarenet.video import Frame, MediaInfo
 
 FIND_EVERY = 6  # frames: at 15 a second a face is found anew 2.5 times a second
 OVERLAP = 0.2  # intersection over union, at least, of a face and where it is expected
@@ -44,15 +44,13 @@ class EyeWatch:
 
     def __init__(
         self,
-        path: Path,
+        file: OpenedFile,
         info: MediaInfo,
         track: Track,
         finder: FaceFinder,
         settings: Settings,
-        should_stop: Callable[[], bool] = lambda: False,
     ):
-        self._path, self._info, self._finder, self._settings = path, info, finder, settings
-        self._should_stop = should_stop
+        self._file, self._info, self._finder, self._settings = file, info, finder, settings
         self._sightings = track.sightings
         self._start_s, self._end_s = busiest_stretch(track.sightings, settings.blinks.seconds, info)
         self._curve: list[tuple[float, float, float]] = []  # s, openness of either eye
@@ -77,12 +75,8 @@ class EyeWatch:
         """
         if self._refusal():
             return
-        stretch = stretch_frames(
-            self._path,
-            (self._start_s, self._end_s),
-            1 / self._settings.blinks.frames_per_second,
-            self._settings.limits,
-            self._should_stop,
+        stretch = self._file.stretch(
+            (self._start_s, self._end_s), 1 / self._settings.blinks.frames_per_second
         )
         with closing(stretch):
             try:

@@ -30,6 +30,18 @@ from awarenet.settings import LimitSettings
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".3gp", ".webm", ".mkv", ".avi", ".gif")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+# how files of a kind begin: where, with what; and the endings of their names
+_MP4 = (".mp4", ".m4v", ".mov", ".3gp")
+SIGNATURES = (
+    *((4, atom, "MP4", _MP4) for atom in (b"ftyp", b"moov", b"mdat", b"wide", b"skip", b"free")),
+    (0, b"\x1a\x45\xdf\xa3", "Matroska or WebM", (".webm", ".mkv")),
+    (8, b"AVI ", "AVI", (".avi",)),
+    (0, b"GIF8", "GIF", (".gif",)),
+    (0, b"\x89PNG\r\n\x1a\n", "PNG", (".png",)),
+    (0, b"\xff\xd8\xff", "JPEG", (".jpg", ".jpeg")),
+    (8, b"WEBP", "WebP", (".webp",)),
+    (0, b"BM", "BMP", (".bmp",)),
+)
 OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "mov,matroska,webm,avi,gif"}
 IO_TIMEOUT_S = 20.0  # for opening, and for each packet; a local disk needs milliseconds
 ASSUMED_FPS = 25.0  # of a clip that has neither timestamps nor a frame rate
@@ -221,7 +233,10 @@ def read_image(path: Path, limits: LimitSettings) -> tuple[np.ndarray, str, int]
 
 
 def check_file(path: Path, limits: LimitSettings) -> None:
-    """Raise MediaError where there is no file, nothing in it, or too much."""
+    """Raise MediaError where there is no file, nothing in it, too much, or another kind in it.
+
+    What is of no known kind is left to who opens it.
+    """
     if not path.is_file():
         raise refused("unreadable", "missing", name=path.name)
     size = path.stat().st_size
@@ -230,6 +245,13 @@ def check_file(path: Path, limits: LimitSettings) -> None:
     if size > limits.max_bytes:
         values = {"name": path.name, "bytes": size, "limit": limits.max_bytes}
         raise refused("too_large", "many_bytes", **values)
+    with path.open("rb") as file:
+        begin = file.read(16)
+    suffix = path.suffix.lower()
+    for place, mark, kind, suffixes in SIGNATURES:
+        if begin[place : place + len(mark)] == mark and suffix not in suffixes:
+            values = {"name": path.name, "expected": suffix or "nothing", "found": kind}
+            raise refused("unsupported", "wrong_suffix", **values)
 
 
 def check_size(name: str, width: int, height: int, limits: LimitSettings) -> None:

@@ -151,6 +151,11 @@ class Detector:
             Canceled: `should_stop` said so.
         """
         evidence = self._evidence(Path(path), should_stop or (lambda: False))
+        with evidence.file:
+            yield from self._stages(evidence)
+
+    def _stages(self, evidence: Evidence) -> Iterator[Event]:
+        """Do what `run` says."""
         chosen = self.settings
         try:
             yield from stages.gather(evidence)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import io
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from awarenet import provenance
+from awarenet.cage import OpenedFile
+from awarenet.report import Provenance
+from awarenet.settings import LimitSettings
 
 NOISE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
 AI = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -107,3 +113,9 @@ def remark(found: object, words: str) -> str:
     """Give the one remark that holds these words."""
     (text,) = [text for text in found.remarks if words in text]
     return text
+
+
+def read(path: Path, trust_anchors: str = "", **options: object) -> Provenance:
+    """Read where a file says it is from, as an analysis does."""
+    with OpenedFile(path, LimitSettings(), **options) as file:
+        return provenance.read(file, trust_anchors=trust_anchors, **options)

@@ -11,6 +11,7 @@ from tiny_detector import (
     one_person,
 )
 
+from awarenet.cage import OpenedFile
 from awarenet.errors import Canceled
 from awarenet.explain import ENSEMBLE
 from awarenet.faces import crop_face
@@ -70,15 +71,15 @@ def test_stopping_ends_an_analysis_at_any_stage(detector, clips, stage):
 
 
 def test_leaving_midway_closes_the_file(detector, clips, monkeypatch):
-    closed = []
+    closed, sample = [], OpenedFile.sample
 
     def sampled(*args: object):
         try:
-            yield from sample_frames(*args)
+            yield from sample(*args)
         finally:
             closed.append(True)
 
-    monkeypatch.setattr("awarenet.stages.gathering.sample_frames", sampled)
+    monkeypatch.setattr(OpenedFile, "sample", sampled)
     running = detector.run(clips / "one.mp4")
     while next(running).stage != "detect":
         pass
@@ -146,16 +147,16 @@ def test_an_analysis_leaves_no_files(detector, clips, tmp_path, monkeypatch):
 
 
 def test_frames_are_let_go_of_as_soon_as_their_faces_are_cut_out(detector, tmp_path, monkeypatch):
-    given, alive = [], []
+    given, alive, sample = [], [], OpenedFile.sample
 
     def sampled(*args: object):
-        for frame in sample_frames(*args):
+        for frame in sample(*args):
             given.append(weakref.ref(frame.image))
             alive.append(sum(image() is not None for image in given))
             yield frame
             del frame
 
-    monkeypatch.setattr("awarenet.stages.gathering.sample_frames", sampled)
+    monkeypatch.setattr(OpenedFile, "sample", sampled)
     tuned = detector.with_settings(sampling={"frames": 30}, explain={"enabled": True, "frames": 1})
     tuned.analyze(one_person(tmp_path / "long.mp4", 40))
     assert len(given) == 30

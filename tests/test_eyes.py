@@ -8,12 +8,13 @@ from clips import write_clip
 
 from awarenet import eyes
 from awarenet.blinks import NOT_COUNTED
+from awarenet.cage import OpenedFile
 from awarenet.errors import Canceled
 from awarenet.eyes import EyeWatch, busiest_stretch, face_around, judgeable, overlap
 from awarenet.faces import Face, create_face_finder
 from awarenet.landmarks import find_landmarks
 from awarenet.report import Blinks, Notice
-from awarenet.settings import Settings
+from awarenet.settings import LimitSettings, Settings
 from awarenet.tracks import Sighting, Track
 from awarenet.video import probe, stretch_frames
 
@@ -39,7 +40,8 @@ def sighting(time_s: float, face: Face, shot: int = 0) -> Sighting:
 def watch(path, finder, times=(1.0, 2.5, 4.0), face=None, settings=SETTINGS, **options) -> EyeWatch:
     face = face or finder.find(portrait())[0]
     track = Track(1, tuple(sighting(at, face) for at in times))
-    return EyeWatch(path, probe(path, settings.limits), track, finder, settings, **options)
+    file = OpenedFile(path, settings.limits, **options)
+    return EyeWatch(file, probe(path, settings.limits), track, finder, settings)
 
 
 def read(watching: EyeWatch) -> Blinks | Notice:
@@ -122,9 +124,8 @@ def test_a_photograph_says_that_it_takes_a_clip(tmp_path, finder):
 
 
 def test_a_clip_that_cannot_be_read_again_gives_a_notice_and_no_error(clip, finder):
-    hasty = Settings.model_validate({"limits": {"deadline_s": 600}})
-    watching = watch(clip, finder, settings=hasty)
-    watching._settings = Settings.model_validate({"limits": {"deadline_s": 1e-9}})
+    watching = watch(clip, finder)
+    watching._file = OpenedFile(clip, LimitSettings(deadline_s=1e-9))
     notice = read(watching)
     assert notice.code == "blinks_unread"
     assert "took over" in notice.message

@@ -171,3 +171,19 @@ def test_a_huge_photograph_is_refused_before_it_is_unpacked(tmp_path):
     start = time.process_time()
     assert status_of(tmp_path / "bomb.png") == "too_large"
     assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    ("named", "holds"),
+    [("a.avi", "MP4"), ("a.jpg", "MP4"), ("a.mp4", "PNG"), ("a.png", "JPEG"), ("a.gif", "WebP")],
+)
+def test_a_name_has_to_agree_with_what_is_in_the_file(tmp_path, named, holds):
+    path = tmp_path / named
+    if holds == "MP4":
+        write_clip(tmp_path / "b.mp4", [np.zeros((48, 64, 3), np.uint8)] * 3).rename(path)
+    else:
+        with path.open("wb") as file:
+            Image.new("RGB", (8, 8)).save(file, holds)
+    with pytest.raises(MediaError, match=f"named like {path.suffix} but holds {holds}") as found:
+        probe(path, LimitSettings())
+    assert found.value.status == "unsupported"

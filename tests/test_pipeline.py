@@ -189,7 +189,7 @@ def test_a_file_that_the_system_refuses_is_unreadable(detector, clips, monkeypat
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("awarenet.stages.gathering.probe", refuse)
+    monkeypatch.setattr("awarenet.cage.OpenedFile.probe", refuse)
     report = detector.analyze(clips / "one.mp4")
     assert report.status == "unreadable"
     assert report.warnings[0].message == "cannot read one.mp4: Permission denied"

@@ -11,9 +11,8 @@ from clips import write_clip
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
-from signing import NOISE, jpeg, remark
+from signing import NOISE, jpeg, read, remark
 
-from awarenet.provenance import read
 from awarenet.provenance.container import MOST_ENTRIES, POSITION
 from awarenet.provenance.words import MOST_CHARACTERS, REMARKS, shown
 

@@ -15,10 +15,10 @@ from clips import write_clip
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from signing import NOISE, Signer, certificates, jpeg, remark
+from signing import NOISE, Signer, certificates, jpeg, read, remark
 
 from awarenet.errors import Canceled
-from awarenet.provenance import credentials, read
+from awarenet.provenance import credentials
 from awarenet.provenance.credentials import _digest
 
 

@@ -6,7 +6,7 @@ their own times, so that a variable frame rate stays in time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
@@ -18,13 +18,14 @@ import numpy as np
 from PIL import Image
 
 from awarenet.atomic import written_whole
+from awarenet.cage import OpenedFile
 from awarenet.documents.courses import Course
 from awarenet.documents.marks import Strip, mark_face, paste, text_px, words_image
 from awarenet.errors import Canceled, SettingsError
 from awarenet.explain import ENSEMBLE
 from awarenet.panels.heat import box_of, surroundings
 from awarenet.settings import LimitSettings
-from awarenet.video import Frame, probe, sample_frames
+from awarenet.video import Frame, MediaInfo
 from awarenet.view import clock
 
 if TYPE_CHECKING:
@@ -106,40 +107,45 @@ def annotate(
     """
     path, target = Path(path), Path(target)
     should_stop = should_stop or (lambda: False)
-    info = probe(path, limits)
-    if info.sha256 != analysis.report.input.sha256:
-        raise SettingsError(
-            f"{path.name} is not the file that was analyzed (its SHA-256 is {info.sha256[:12]}…); "
-            "analyze it again"
-        )
-    total = info.frame_count
-    annotator = Annotator(analysis, info.width, info.height, heat)
-    frames = sample_frames(path, info, total, limits, should_stop)  # all of them
-    with written_whole(target) as temporary, closing(frames):
-        if info.kind == "image":
-            drawn = annotator.draw(next(frames))
-            Image.fromarray(drawn).save(temporary, "JPEG", quality=JPEG_QUALITY)
-            return target
-        with av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"}) as out:
-            stream = out.add_stream(
-                "libx264", rate=Fraction(info.fps or 25).limit_denominator(1001)
+    with OpenedFile(path, limits, should_stop) as file:
+        info = file.probe()
+        if info.sha256 != analysis.report.input.sha256:
+            raise SettingsError(
+                f"{path.name} is not the file that was analyzed (its SHA-256 is "
+                f"{info.sha256[:12]}…); analyze it again"
             )
-            stream.pix_fmt, stream.options = "yuv420p", {"crf": str(CRF), "preset": PRESET}
-            stream.width, stream.height = annotator.size[0], annotator.height
-            stream.codec_context.time_base = Fraction(1, TICKS)
-            ticks = -1
-            for done, frame in enumerate(frames, 1):
-                if should_stop():
-                    raise Canceled(f"stopped drawing on {path.name}, as asked")
-                drawn = annotator.draw(frame)
-                picture = av.VideoFrame.from_ndarray(drawn, format="rgb24")
-                ticks = max(round(frame.time_s * TICKS), ticks + 1)
-                picture.pts, picture.time_base = ticks, Fraction(1, TICKS)
-                out.mux(stream.encode(picture))
-                if on_progress is not None:
-                    on_progress(done, max(total, done))
-            out.mux(stream.encode(None))
+        annotator = Annotator(analysis, info.width, info.height, heat)
+        frames = file.sample(info, info.frame_count)  # all of them
+        with written_whole(target) as temporary, closing(frames):
+            if info.kind == "image":
+                drawn = annotator.draw(next(frames))
+                Image.fromarray(drawn).save(temporary, "JPEG", quality=JPEG_QUALITY)
+            else:
+                for done in _film(temporary, info, annotator, frames):
+                    if should_stop():
+                        raise Canceled(f"stopped drawing on {path.name}, as asked")
+                    if on_progress is not None:
+                        on_progress(done, max(info.frame_count, done))
     return target
+
+
+def _film(
+    target: Path, info: MediaInfo, annotator: Annotator, frames: Iterator[Frame]
+) -> Iterator[int]:
+    """Write annotated frames as H.264 in MP4; give the number of each, from 1 up."""
+    with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as out:
+        stream = out.add_stream("libx264", rate=Fraction(info.fps or 25).limit_denominator(1001))
+        stream.pix_fmt, stream.options = "yuv420p", {"crf": str(CRF), "preset": PRESET}
+        stream.width, stream.height = annotator.size[0], annotator.height
+        stream.codec_context.time_base = Fraction(1, TICKS)
+        ticks = -1
+        for done, frame in enumerate(frames, 1):
+            picture = av.VideoFrame.from_ndarray(annotator.draw(frame), format="rgb24")
+            ticks = max(round(frame.time_s * TICKS), ticks + 1)
+            picture.pts, picture.time_base = ticks, Fraction(1, TICKS)
+            out.mux(stream.encode(picture))
+            yield done
+        out.mux(stream.encode(None))
 
 
 def _insets(analysis: Analysis, shorter_px: int) -> list[tuple[float, np.ndarray]]:

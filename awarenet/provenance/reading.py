@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Protocol
 
+from awarenet.errors import Canceled
 from awarenet.media import IMAGE_SUFFIXES
-from awarenet.provenance.container import POSITION, read_clip, read_photograph
+from awarenet.provenance.container import POSITION
 from awarenet.provenance.credentials import AI_SOURCES, installed, read_credentials
 from awarenet.provenance.words import remark
 from awarenet.report import Notice, Provenance
@@ -22,8 +24,18 @@ _FFMPEG = re.compile(r"\b(Lavf|Lavc|FFmpeg|HandBrake|x264)\b|^(Lavf|Lavc)", re.I
 _GENERATED = {"text parameters", "text prompt", "text workflow"}  # of Stable Diffusion's programs
 
 
+class Source(Protocol):
+    """A file whose header can be asked for, however it is read."""
+
+    path: Path
+
+    def metadata(self, image: bool) -> dict[str, str]:
+        """Give what the header notes, by name."""
+        ...
+
+
 def read(
-    path: str | Path,
+    source: Source,
     info: MediaInfo | None = None,
     trust_anchors: str = "",
     should_stop: Callable[[], bool] = lambda: False,
@@ -31,7 +43,7 @@ def read(
     """Read where a file says it is from.
 
     Args:
-        path: Of a file, as nobody vouches for it.
+        source: A file, as nobody vouches for it.
         info: What is known of it; None goes by its name.
         trust_anchors: Certificates in PEM of signers that are trusted; empty: there is no list.
         should_stop: Asked ten times a second while credentials are read.
@@ -39,14 +51,16 @@ def read(
     Raises:
         Canceled: As asked. Nothing else, whatever is in the file.
     """
-    path = Path(path)
+    path = source.path
     image = path.suffix.lower() in IMAGE_SUFFIXES if info is None else info.kind == "image"
     credentials, remarks = None, []
     if looked := installed() and path.is_file():  # a pipe would be waited for
         credentials, remarks = read_credentials(path, trust_anchors, should_stop)
     try:
-        container = read_photograph(path) if image else read_clip(path)
+        container = source.metadata(image)
         remarks += _remarks(container, image)
+    except Canceled:
+        raise
     except Exception:  # a header can be broken in more ways than the libraries name
         logger.debug("no metadata of %s", ascii(path.name), exc_info=True)
         container = {}

@@ -37,6 +37,10 @@ REFUSALS = {
     "stalled": "reading {name} stalled for {limit:g} s; try again",
     "system": "cannot read {name}: {error}",
     "unreadable_again": "cannot open {name} again: {error}",
+    "memory": "{name} needs more than {limit:,} bytes of memory to decode; make it smaller, or "
+    "raise limits.max_memory",
+    "crashed": "{name} broke the program that decodes it; it may be damaged, or made to do that",
+    "wrong_suffix": "{name} is named like {expected} but holds {found}; give it its right ending",
     "no_number": "a network gave no number for a face of {name}; try --set runtime.dtype=float32",
     "our_fault": "a fault in awarenet, not in the file: {error}; see the log",
 }

@@ -140,6 +140,8 @@ class LimitSettings(Section):
     max_frames_walked: int = Field(40_000, ge=1)
     # seconds, above 0, for decoding one input; then its status is timeout
     deadline_s: float = Field(600, gt=0)
+    # bytes of address space, 500 million or more, for the process that decodes one input
+    max_memory: int = Field(4_000_000_000, ge=500_000_000)
 
 
 class RuntimeSettings(Section):

@@ -14,9 +14,8 @@ def watch_eyes(evidence: Evidence) -> Iterator[Progress]:
     """Watch the eyes of the person who decides; raises Canceled."""
     person = evidence.decides()[0].id
     watch = EyeWatch(
-        evidence.path, evidence.info, evidence.tracks[person], evidence.finder,
-        evidence.settings, evidence.should_stop,
-    )  # fmt: skip
+        evidence.file, evidence.info, evidence.tracks[person], evidence.finder, evidence.settings
+    )
     with closing(watch.frames()) as frames:
         while True:
             with evidence.clock("blinks"):

@@ -16,11 +16,10 @@ from awarenet.evidence import Evidence, Partial, Progress
 from awarenet.explain import Preview
 from awarenet.provenance import read as read_provenance
 from awarenet.quality.refusals import refused
-from awarenet.quantization import read_quantization
 from awarenet.settings import ProvenanceSettings
 from awarenet.stages.asking import ask, batch_size, opinion, steps
 from awarenet.tracks import Sighting, Tracker
-from awarenet.video import Frame, probe, sample_frames
+from awarenet.video import Frame
 
 FRAMES_AHEAD = 8  # whose faces may wait to be judged
 FIRST_BATCH = 4  # crops, before there is anything to show
@@ -34,15 +33,15 @@ def gather(evidence: Evidence) -> Iterator[Progress]:
         Canceled: As asked.
     """
     chosen, crop = evidence.settings, evidence.bundle.config.crop
-    limits, count = chosen.limits, chosen.sampling.frames
+    count = chosen.sampling.frames
     yield Progress("decode", 0, 1, "Opening the file")
     with evidence.clock("decode"), _readable(evidence.path):
-        evidence.info = probe(evidence.path, limits)
-        evidence.quantization = read_quantization(evidence.path, limits, evidence.should_stop)
+        evidence.info = evidence.file.probe()
+        evidence.quantization = evidence.file.quantization()
     if chosen.provenance.enabled:
         with evidence.clock("decode"):
             evidence.provenance = read_provenance(
-                evidence.path, evidence.info, _trusted(chosen.provenance), evidence.should_stop
+                evidence.file, evidence.info, _trusted(chosen.provenance), evidence.should_stop
             )
     total = max(min(count, evidence.info.frame_count), 1)
     tracker = Tracker(margin=crop.margin, side=crop.side)
@@ -62,8 +61,7 @@ def gather(evidence: Evidence) -> Iterator[Progress]:
 
 def _found(evidence: Evidence, tracker: Tracker) -> Iterator[list[Sighting]]:
     """Decode the clip's samples and find the faces in each; raises as `gather`."""
-    limits, count = evidence.settings.limits, evidence.settings.sampling.frames
-    sampled = sample_frames(evidence.path, evidence.info, count, limits, evidence.should_stop)
+    sampled = evidence.file.sample(evidence.info, evidence.settings.sampling.frames)
     shot = 0
     with closing(sampled):
         while True:
