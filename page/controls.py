@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
 
+from awarenet import scratch
+from awarenet.atomic import written_whole
 from awarenet.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from awarenet.panels import threshold as threshold_panel
 from awarenet.panels.surroundings import privacy
@@ -17,6 +22,7 @@ from page.pieces import Html
 from page.runner import Chosen, Runner
 
 SUFFIXES = [*VIDEO_SUFFIXES, *IMAGE_SUFFIXES]
+_copying = threading.Lock()  # two visitors may take the same example at once
 
 
 @dataclass(frozen=True)
@@ -75,12 +81,37 @@ def explain_threshold(runner: Runner, threshold: float, say: Words) -> str:
 
 
 def offer_examples(folder: Path, clip: gr.File) -> None:
-    """Offer the clips and pictures of a folder, if there are any."""
+    """Offer the clips and pictures of a folder, if there are any: a button each takes one."""
     paths = find_examples(folder)
-    if paths:
-        names = [path.stem.replace("_", " ") for path in paths]
-        rows = [[str(path)] for path in paths]
-        gr.Examples(rows, [clip], label=label("Clips of our own making"), example_labels=names)
+    if not paths:
+        return
+    names = {
+        "genuine": label("As photographed"),
+        "swapped": label("Face swapped"),
+        "two_people": label("Two people, one swapped"),
+        "rendered": label("A computer-made face"),
+        "rendered_swapped": label("A computer-made face, swapped"),
+    }
+    places = {stem: place for place, stem in enumerate(names)}
+    with gr.Accordion(label("Clips of our own making")), gr.Row():
+        for path in sorted(paths, key=lambda path: places.get(path.stem, len(places))):
+            name = names.get(path.stem, path.stem.replace("_", " "))
+            button = gr.Button(name, size="sm", min_width=120)
+            button.click(
+                partial(take_example, path), None, [clip], queue=False, api_visibility="private",
+                show_progress="hidden",
+            )  # fmt: skip
+
+
+def take_example(path: Path) -> str:
+    """Give an example's copy, from where Gradio may serve it wherever the page was started."""
+    copy = scratch.folder("examples") / path.name
+    with _copying:
+        if not copy.is_file():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            with written_whole(copy) as temporary:
+                shutil.copyfile(path, temporary)
+    return str(copy)
 
 
 def find_examples(folder: Path) -> list[Path]:

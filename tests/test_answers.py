@@ -98,14 +98,17 @@ def test_every_example_that_ships_has_an_answer_of_the_bundle_and_settings_that_
     """Where this fails, `python -m awarenet.answers` writes them anew."""
     examples, answers = find_examples(EXAMPLES), sorted((EXAMPLES / FOLDER).iterdir())
     assert [path.stem for path in answers] == [path.stem for path in examples]
-    assert sum(path.stat().st_size for path in answers) < 3_000_000
+    assert sum(path.stat().st_size for path in answers) < 5_000_000
     verdicts = {}
     for path in examples:
         answer = find_answer(EXAMPLES / FOLDER, path, shipped)
         assert answer is not None, path.name
         assert answer.report.model.sha256 == shipped.bundle.sha256
         verdicts[path.stem] = answer.report.verdict
-    assert verdicts == {"genuine": "real", "swapped": "fake", "two_people": "fake"}
+    assert verdicts == {
+        "genuine": "real", "swapped": "fake", "two_people": "fake",
+        "rendered": "real", "rendered_swapped": "inconclusive",
+    }  # fmt: skip
 
 
 @pytest.mark.slow

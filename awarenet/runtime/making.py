@@ -21,6 +21,10 @@ logger = logging.getLogger(__name__)
 
 # How far an engine's probabilities may lie from those of float32 in PyTorch, on known crops.
 MOST_DRIFT = {torch.float32: 0.001, torch.bfloat16: 0.01, torch.float16: 0.01}
+# Stored crops are few. On 95 faces of photographs and clips the demonstration moved by 0.021 in
+# bfloat16, where its stored ones had moved by 0.005; so a format that nobody asked for has to stay
+# this many times nearer, and the demonstration is judged in float32.
+UNASKED = 4
 PROBES = 2  # crops of noise to compare on, where none are known
 
 Choice = tuple[torch.dtype, str]  # a number format, and why it
@@ -95,9 +99,10 @@ def _first_exact(
         drift = 0.0 if plain else _drift(engine, ensemble, known)
         name = str(dtype).removeprefix("torch.")
         words = f"{name} in {engine.name} moves probabilities by {drift:.4f}"
-        if drift > MOST_DRIFT[dtype]:
+        last = place + 1 == len(dtypes)
+        if drift > MOST_DRIFT[dtype] / (1 if last else UNASKED):
             logger.warning("%s", words)
-            if place + 1 < len(dtypes):
+            if not last:
                 failed = words
                 continue
             if engine.name == "openvino" and dtype == torch.float32:

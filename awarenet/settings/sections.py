@@ -151,8 +151,8 @@ class RuntimeSettings(Section):
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     # auto (OpenVINO on a CPU), openvino or torch
     engine: Literal["auto", "openvino", "torch"] = "auto"
-    # auto, float32, bfloat16 or float16; auto takes the fastest that moves no probability of the
-    # bundle's stored faces by more than 0.01
+    # auto, float32, bfloat16 or float16; auto takes the fastest that hardly moves a probability of
+    # the bundle's stored faces: by 0.0025 at most, so that others move by about 0.01
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     # 1-4096 crops at once; halved by itself when GPU memory ends
     batch_size: int = Field(32, ge=1, le=4096)
