@@ -3,6 +3,7 @@
 python -m awarenet clip.mp4                      a line for people
 python -m awarenet clips/ photo.jpg --json -     a line of JSON an input, nothing else on stdout
 python -m awarenet clip.mp4 --report DIR         documents to keep: HTML, PDF, annotated clip
+python -m awarenet clips/ --workers 4            four files at a time; --engine ray: on a cluster
 python -m awarenet space --to DIR                the folder of a Hugging Face Space
 
 Exit code: 0 every input was analyzed, whatever was found; 1 some could not be read, the others
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
 import json
 import logging
 import os
@@ -27,6 +27,7 @@ from awarenet.errors import AwareNetError, SettingsError
 if TYPE_CHECKING:  # the real imports take seconds; --help and a mistake in the call do not wait
     from awarenet.pipeline import Analysis, Detector, Progress
     from awarenet.report import Report
+    from awarenet.scan import Crew
 
 logger = logging.getLogger("awarenet")
 
@@ -57,13 +58,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # what libraries print must not end up between the lines
         with contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as stack:
-            detector = _load(args)
+            from awarenet.inputs import find_inputs
+
+            files = list(find_inputs(args.paths))
+            judges = _judges(args, files, stack)
             target = None
             if args.json == "-":
                 target = out
             elif args.json and not args.resume:  # else the journal writes it
                 target = stack.enter_context(Path(args.json).open("w", encoding="utf-8"))
-            return _analyze_all(detector, args, target, out)
+            return _analyze_all(judges, files, args, target, out)
     except BrokenPipeError:  # whoever read us has seen enough
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
@@ -100,6 +104,15 @@ def _parser() -> argparse.ArgumentParser:
         help="run every network on every input; of several inputs, those that cannot change the "
         "verdict any more are left out otherwise",
     )  # fmt: skip
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N",
+        help="files analyzed at a time, each by a process that has its share of the cores",
+    )  # fmt: skip
+    parser.add_argument(
+        "--engine", choices=("local", "ray"), default="local",
+        help="where workers run; ray: on a Ray cluster, each of whose machines has awarenet "
+        "installed and finds the files and the bundle where this one does",
+    )  # fmt: skip
     parser.add_argument("--model", metavar="SOURCE", help="bundle: a folder or hf-hub:owner/name")
     parser.add_argument("--frames", metavar="N", help="frames looked at in a clip")
     parser.add_argument("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N")
@@ -120,18 +133,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _early_exit(args: argparse.Namespace) -> str | None:
-    """Say whether networks may be left out: in a scan, unless it shall be full."""
-    from awarenet.inputs import find_inputs
-
-    if args.full:
-        return "false"
-    several = len(list(itertools.islice(find_inputs(args.paths), 2))) > 1
-    return "true" if several else None
+def _several(args: argparse.Namespace) -> bool:
+    """Say whether workers analyze, instead of this process."""
+    return args.workers != 1 or args.engine == "ray"
 
 
-def _load(args: argparse.Namespace) -> Detector:
-    """Read the settings and load the bundle that they name."""
+def _judges(
+    args: argparse.Namespace, files: list[Path], stack: contextlib.ExitStack
+) -> Detector | Crew:
+    """Read the settings; load the bundle that they name here, or have workers do so."""
     from awarenet.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
     from awarenet.settings import load_settings
 
@@ -139,43 +149,60 @@ def _load(args: argparse.Namespace) -> Detector:
         raise SettingsError(f"--json {args.json} would write over a clip; give a FILE.jsonl, or -")
     if args.resume and args.json in (None, "-"):
         raise SettingsError("--resume goes on with a file; give --json FILE.jsonl")
+    if _several(args) and args.report:
+        raise SettingsError(
+            "--report writes the documents of one file after the other; leave --workers and "
+            "--engine out, or scan first and then give --report the files in question"
+        )
+    early_exit = None  # as the settings say
+    if args.full or len(files) > 1:  # in a scan, unless it shall be full
+        early_exit = "false" if args.full else "true"
     typed = {
         # a heat map costs more than a verdict, and only its figures fit into JSON
         "explain.enabled": "true" if args.explain or args.report else "false",
         "stability.enabled": "true" if args.stability else None,
         "blinks.enabled": "true" if args.blinks else None,
-        "verdict.early_exit": _early_exit(args),
+        "verdict.early_exit": early_exit,
         "model.source": args.model and json.dumps(args.model),  # quoted: it may look like a number
         "sampling.frames": args.frames,
         "runtime.device": args.device,
     }
     overrides = [f"{key}={value}" for key, value in typed.items() if value is not None]
     settings = load_settings(args.settings, [*overrides, *args.set])
+    if _several(args):
+        from awarenet.scan import open_crew
+
+        workers = min(args.workers, len(files))
+        return stack.enter_context(open_crew(settings, workers, args.engine))
     from awarenet.pipeline import load_detector  # seconds; a mistake is told before that
 
     return load_detector(settings=settings)
 
 
 def _analyze_all(
-    detector: Detector, args: argparse.Namespace, target: TextIO | None, out: TextIO
-) -> int:
+    judges: Detector | Crew, files: list[Path], args: argparse.Namespace,
+    target: TextIO | None, out: TextIO,
+) -> int:  # fmt: skip
     """Analyze the inputs in their order; give the exit code."""
-    from awarenet.batch import run_batch
+    from awarenet.batch import run_batch, run_crew
     from awarenet.journal import ANALYZED
 
     failed, lost = 0, []
-    show = None if args.quiet or not sys.stderr.isatty() else _progress
-    rows = run_batch(
-        detector,
-        args.paths,
-        args.json if args.resume else None,
-        on_progress=show,
-        on_analysis=_document_writer(detector, args, lost) if args.report else None,
-    )
-    for row in rows:
+    journal, counting = args.json if args.resume else None, ""
+    shown = not args.quiet and sys.stderr.isatty()
+    if _several(args):
+        rows = run_crew(judges, files, journal)
+        counting = f"{{}} of {len(files)} files, {judges.workers} at a time" if shown else ""
+    else:
+        show = _progress if shown else None
+        writer = _document_writer(judges, args, lost) if args.report else None
+        rows = run_batch(judges, files, journal, on_progress=show, on_analysis=writer)
+    if shown:
+        _overwrite(counting.format(0))
+    for done, row in enumerate(rows, 1):
         path, report = Path(row.path), row.report
-        if show is not None:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        if shown:
+            _overwrite("")
         if target is not None:
             print(report.to_json(), file=target, flush=True)
         if target is not out:
@@ -183,6 +210,8 @@ def _analyze_all(
         if report.status not in ANALYZED:
             failed += 1
             print(f"{_shown(path)}: {report.warnings[0].message}", file=sys.stderr)
+        if shown:
+            _overwrite(counting.format(done) if done < len(files) else "")
     return 1 if failed or lost else 0
 
 
@@ -249,7 +278,11 @@ def _line(path: Path, report: Report) -> str:
 
 
 def _progress(path: Path, event: Progress) -> None:
-    text = f"{_shown(path)}: {event.message} {event.done}/{event.total}"
+    _overwrite(f"{_shown(path)}: {event.message} {event.done}/{event.total}")
+
+
+def _overwrite(text: str) -> None:
+    """Put a text in the place of this line."""
     print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 

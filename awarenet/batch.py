@@ -1,25 +1,30 @@
-"""Many files, one after the other: a row each, and nothing that one does ends the others.
+"""Many files in their order: a row each, and nothing that one does ends the others.
 
 A journal is the JSON Lines that `--json FILE` writes: a whole report a line, one line an input. A
 run that broke off goes on from it: an input whose name and SHA-256 stand in it with an answer is
-not analyzed again. Failures are tried again, so a limit may be raised in between.
+not analyzed again. Failures are tried again, so a limit may be raised in between. Whether this
+process analyzes (`run_batch`) or workers do (`run_crew`), it alone writes the journal.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from awarenet.errors import Canceled
 from awarenet.hashing import hash_file
 from awarenet.inputs import find_inputs
 from awarenet.journal import Journal
-from awarenet.pipeline import Analysis, Detector, Progress
-from awarenet.report import Report
+from awarenet.report import Report, Status
+
+if TYPE_CHECKING:  # seconds, and a crew's workers are other processes
+    from awarenet.pipeline import Analysis, Detector, Progress
 
 # what a spreadsheet takes for the start of a formula, in wide letters too, and what hides one;
 # https://owasp.org/www-community/attacks/CSV_Injection
@@ -68,17 +73,30 @@ class Row:
 
 
 COLUMNS = tuple(field.name for field in fields(Row) if field.name != "report")
+StopCheck = Callable[[], bool]
+
+
+class Crew(Protocol):
+    """Several workers; see `awarenet.scan`."""
+
+    def examine(
+        self, files: Iterable[tuple[Path, bool]], should_stop: StopCheck | None = None
+    ) -> Iterator[tuple[Path, Report | None]]:
+        """Give files in their order, with the reports of those that are to be analyzed."""
+
+    def failure(self, path: Path, status: Status, message: str) -> Report:
+        """Make the report of a file that could not be analyzed."""
 
 
 def run_batch(
     detector: Detector,
     paths: Iterable[str | Path],
     journal: str | Path | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    should_stop: StopCheck | None = None,
     on_progress: Callable[[Path, Progress], None] | None = None,
     on_analysis: Callable[[Path, Analysis], None] | None = None,
 ) -> Iterator[Row]:
-    """Analyze files in their order.
+    """Analyze files one after the other.
 
     Args:
         detector: As loaded; its settings hold for all of them.
@@ -98,25 +116,83 @@ def run_batch(
         OSError: The journal cannot be written.
         Exception: Whatever `on_analysis` raises.
     """
-    files = list(find_inputs(paths))
-    if journal is None:
-        for path in files:
-            yield Row.of(path, _analyze(detector, path, should_stop, on_progress, on_analysis))
-        return
-    # what a report of now would say of model, settings and versions
-    now = detector.failure(Path("now"), "error", "")
-    with Journal(Path(journal), now) as done:
-        for path in files:
+
+    def examine(files: Iterable[tuple[Path, bool]]) -> Iterator[tuple[Path, Report | None]]:
+        for path, wanted in files:
+            if wanted:
+                yield path, _analyze(detector, path, should_stop, on_progress, on_analysis)
+            else:
+                yield path, None
+
+    yield from _rows(examine, detector.failure, paths, journal, should_stop)
+
+
+def run_crew(
+    crew: Crew,
+    paths: Iterable[str | Path],
+    journal: str | Path | None = None,
+    should_stop: StopCheck | None = None,
+) -> Iterator[Row]:
+    """Let workers analyze files, several at a time; the rows come in the order of the files.
+
+    Args:
+        crew: At work.
+        paths: As `run_batch`.
+        journal: The same.
+        should_stop: Asked several times a second.
+
+    Yields:
+        A row an input. A file that ended its worker, twice, has the status error.
+
+    Raises:
+        Canceled: As `run_batch`, as the others; what workers were at, or had done before its turn,
+            is not in the journal.
+        AwareNetError: The bundle or a setting is wrong, or no worker starts.
+        SettingsError: The journal is of another run.
+        OSError: The journal cannot be written.
+    """
+
+    def examine(files: Iterable[tuple[Path, bool]]) -> Iterator[tuple[Path, Report | None]]:
+        return crew.examine(files, should_stop)
+
+    yield from _rows(examine, crew.failure, paths, journal, should_stop)
+
+
+def _rows(
+    examine: Callable[[Iterable[tuple[Path, bool]]], Iterator[tuple[Path, Report | None]]],
+    failure: Callable[[Path, Status, str], Report],
+    paths: Iterable[str | Path],
+    journal: str | Path | None,
+    should_stop: StopCheck | None,
+) -> Iterator[Row]:
+    """Have what is not in the journal examined, and keep the journal; raises as `run_batch`."""
+    hashes: deque[str | None] = deque()  # of the files that were asked for and not yet given
+
+    def files() -> Iterator[tuple[Path, bool]]:
+        for path in found:
             if should_stop is not None and should_stop():
                 raise Canceled(f"stopped before {path.name}, as asked")
-            sha256 = _sha256(path)
-            report = done.take(path.name, sha256)
-            resumed = report is not None
-            if not resumed:
-                report = _analyze(detector, path, should_stop, on_progress, on_analysis)
+            hashes.append(None if done is None else _sha256(path))
+            # only a folder that holds nothing is left as a folder
+            yield path, not (path.is_dir() or (done and done.knows(path.name, hashes[-1])))
+
+    found, done = list(find_inputs(paths)), None
+    with ExitStack() as stack:
+        if journal is not None:
+            # what a report of now would say of model, settings and versions
+            now = failure(Path("now"), "error", "")
+            done = stack.enter_context(Journal(Path(journal), now))
+        for path, report in stack.enter_context(closing(examine(files()))):
+            sha256 = hashes.popleft()
+            known = None if done is None else done.take(path.name, sha256)
+            if known is None and report is None:
+                words = f"{path.name or path} is a folder without videos or images"
+                report = failure(path, "unsupported", words)
+            if known is None and done is not None:
                 done.add(report)
-            yield Row.of(path, report, resumed=resumed)
-        done.sort()
+            yield Row.of(path, known or report, resumed=known is not None)
+        if done is not None:
+            done.sort()
 
 
 def to_csv(rows: Iterable[Row]) -> str:
@@ -143,15 +219,12 @@ def tally(rows: Iterable[Row]) -> dict[str, int]:
 def _analyze(
     detector: Detector,
     path: Path,
-    should_stop: Callable[[], bool] | None,
+    should_stop: StopCheck | None,
     on_progress: Callable[[Path, Progress], None] | None,
     on_analysis: Callable[[Path, Analysis], None] | None,
 ) -> Report:
     """Analyze one input; a bug in us becomes its report, so that the others are still done."""
     show = None if on_progress is None else lambda event: on_progress(path, event)
-    if path.is_dir():  # only one that holds nothing is left as a folder
-        words = f"{path.name or path} is a folder without videos or images"
-        return detector.failure(path, "unsupported", words)
     try:
         analysis = detector.examine(path, on_progress=show, should_stop=should_stop)
     except Canceled:

@@ -36,6 +36,15 @@ class _Line:
         return self.name, self.sha256
 
 
+def difference(found: Report, wanted: Report) -> tuple[str, object, object] | None:
+    """Compare what two reports' answers were made with: bundle, settings, versions.
+
+    Returns:
+        None where it is the same; else a thing that differs, as one has it and as the other does.
+    """
+    return _difference(_made_with(found), _made_with(wanted))
+
+
 class Journal:
     """Reports of one model and one set of settings, a line each, in a file.
 
@@ -77,11 +86,15 @@ class Journal:
         """Close the file."""
         self._file.close()
 
+    def knows(self, name: str, sha256: str | None) -> bool:
+        """Whether there is an answer on an input already."""
+        return sha256 is not None and (name, sha256) in self._known
+
     def take(self, name: str, sha256: str | None) -> Report | None:
         """Give the answer on an input that is there already; None where it has to be analyzed."""
-        line = self._known.get((name, sha256))
-        if line is None or sha256 is None:
+        if not self.knows(name, sha256):
             return None
+        line = self._known[name, sha256]
         self._file.seek(line.offset)
         report = Report.model_validate_json(self._file.read(line.length))
         self._ours.append(line)
@@ -147,9 +160,11 @@ class Journal:
                     )
                 self._file.truncate(offset)
                 break
-            if different := _difference(_made_with(report), wanted):
+            if differs := _difference(_made_with(report), wanted):
+                key, theirs, ours = differs
                 raise SettingsError(
-                    f"{name} is of a run with {different}; go on with the same, or give a new name"
+                    f"{name} is of a run with {key} = {theirs}, now it is {ours}; go on with the "
+                    "same, or give a new name"
                 )
             if not text.endswith(b"\n"):  # an editor may have taken it away
                 self._file.write(b"\n")
@@ -188,10 +203,12 @@ def _made_with(report: Report) -> dict[str, object]:
     return flat | report.versions
 
 
-def _difference(found: dict[str, object], wanted: dict[str, object]) -> str:
-    """Name the first thing that is other than wanted; "" where nothing is."""
+def _difference(
+    found: dict[str, object], wanted: dict[str, object]
+) -> tuple[str, object, object] | None:
+    """Give the first thing that is other than wanted: its name, as found, as wanted."""
     for key in [*wanted, *found]:
-        ours, theirs = wanted.get(key, "nothing"), found.get(key, "nothing")
+        theirs, ours = found.get(key, "nothing"), wanted.get(key, "nothing")
         if ours != theirs:
-            return f"{key} = {theirs}, now it is {ours}"
-    return ""
+            return key, theirs, ours
+    return None
