@@ -26,8 +26,17 @@ def test_without_the_package_a_line_says_how_to_get_it(monkeypatch):
 def cluster():
     ray = pytest.importorskip("ray", reason="Ray is not installed: pip install ray")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_ADDRESS", "local")  # never that of another test beside this one
+        patch.delenv("RAY_ADDRESS", raising=False)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        start = ray.init
+
+        def alone(address: str, **options: object) -> object:
+            """Find no cluster: one that is there is that of another test beside this one."""
+            if address == "auto":
+                raise ConnectionError("none is looked for")
+            return start(address=address, **options)
+
+        patch.setattr(ray, "init", alone)
         with connected(ray, 1):
             ray.cloudpickle.register_pickle_by_value(tiny_jobs)  # a cluster knows no tests
             yield
