@@ -32,6 +32,7 @@ Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in px of the frame; ma
 WEIGHTS = Path(__file__).resolve().parent.parent / "assets" / "faces"
 MOBILENET_SHA256 = "b7a7acab55e104dce6f32cdfff929bd83946da5cd869b9e2e9bdffafd1b7e4a5"
 RESNET50_BYTES = 117_000_000  # about; a file that is far smaller is a broken download
+CUDA = "CUDAExecutionProvider"  # onnxruntime's name of a GPU
 NMS_IOU = 0.4  # as both networks were published
 BGR_MEAN = np.array([104.0, 117.0, 123.0], np.float32)
 
@@ -69,19 +70,21 @@ class RetinaFaceMobileNet:
 
     name = "retinaface-mobilenet"
 
-    def __init__(self, settings: FaceSettings):
+    def __init__(self, settings: FaceSettings, device: str = "cpu"):
         path = WEIGHTS / "retinaface-mobilenet.onnx"
         _check_hash(path, MOBILENET_SHA256)
         # small frames: more threads only get in each other's way
-        self._session = _open_session(path, threads=1)
+        self._session, self.device = _open_session(path, threads=1, device=device)
         self._settings = settings
 
     def find(self, image: np.ndarray) -> list[Face]:
         """Find the faces of a (H, W, 3) uint8 RGB frame, surest first."""
         small, scale = _shrink(image, self._settings.detect_long_side_px)
-        bgr = small[:, :, ::-1].astype(np.float32) - BGR_MEAN
-        height, width = bgr.shape[:2]
-        loc, conf, marks = self._session.run(None, {"input": bgr.transpose(2, 0, 1)[None]})
+        height, width = small.shape[:2]
+        bgr = np.empty((1, 3, height, width), np.float32)
+        for plane, mean in enumerate(BGR_MEAN):  # one by one: a seventh of the time is saved
+            np.subtract(small[:, :, 2 - plane], mean, out=bgr[0, plane])
+        loc, conf, marks = self._session.run(None, {"input": bgr})
         conf = conf.reshape(-1, 2)
         keep = np.flatnonzero(conf[:, 1] >= self._settings.min_score)
         if keep.size == 0:
@@ -114,7 +117,7 @@ class RetinaFaceResNet50:
 
     name = "retinaface-resnet50"
 
-    def __init__(self, settings: FaceSettings):
+    def __init__(self, settings: FaceSettings, device: str = "cpu"):
         home = Path(os.environ.get("DEEPFACE_HOME") or Path.home())
         default = home / ".deepface" / "weights" / "retinaface.onnx"
         path = Path(settings.detector_weights or default)
@@ -138,7 +141,8 @@ class RetinaFaceResNet50:
         os.environ.setdefault("RETINAFACE_LOG_LEVEL", "40")
         # a worker has siblings on the other cores; 0: all of them
         alone = multiprocessing.parent_process() is None
-        self._session = _open_session(path, threads=0 if alone else 1)
+        threads = 0 if alone else 1
+        self._session, self.device = _open_session(path, threads=threads, device=device)
         self._settings = settings
 
     def _network(self, tensor: np.ndarray) -> list[np.ndarray]:
@@ -169,14 +173,19 @@ class RetinaFaceResNet50:
 FACE_FINDERS = {finder.name: finder for finder in (RetinaFaceMobileNet, RetinaFaceResNet50)}
 
 
-def create_face_finder(settings: FaceSettings | None = None) -> FaceFinder:
+def create_face_finder(settings: FaceSettings | None = None, device: str = "cpu") -> FaceFinder:
     """Build the detector that the settings name.
+
+    Args:
+        settings: None: the defaults.
+        device: cpu, cuda or cuda:N, as the networks have it; where onnxruntime has no CUDA, the
+            detector runs on the CPU. Its `device`, cpu or cuda, says where it does.
 
     Raises:
         SettingsError: Its weights are missing or are not the ones expected.
     """
     settings = settings or FaceSettings()
-    return FACE_FINDERS[settings.detector](settings)
+    return FACE_FINDERS[settings.detector](settings, device)
 
 
 def square_box(box: Box, margin: float) -> Box:
@@ -228,15 +237,23 @@ def crop_face(image: np.ndarray, box: Box, *, margin: float, side: int) -> np.nd
     return cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA)
 
 
-def _open_session(path: Path, *, threads: int) -> InferenceSession:
-    """Load a detector's graph for the CPU; the package late, as it is slow to import."""
+def _open_session(path: Path, *, threads: int, device: str) -> tuple[InferenceSession, str]:
+    """Load a detector's graph, and say where it runs; the package late, as it is slow to import."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else an identifier file stays in /tmp
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    providers: list[str | tuple[str, dict[str, str]]] = ["CPUExecutionProvider"]
+    kind, _, index = device.partition(":")
+    if kind == "cuda" and CUDA in onnxruntime.get_available_providers():
+        # frames come in many sizes; to try every kernel for each would take longer than it saves
+        chosen = {"device_id": index or "0", "cudnn_conv_algo_search": "HEURISTIC"}
+        providers.insert(0, (CUDA, chosen))
+    session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+    # a GPU whose libraries cannot be loaded is left out without an error
+    return session, "cuda" if CUDA in session.get_providers() else "cpu"
 
 
 def _shrink(image: np.ndarray, long_side: int) -> tuple[np.ndarray, float]:

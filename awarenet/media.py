@@ -21,7 +21,6 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
-from PIL import Image, ImageOps
 
 from awarenet.errors import Canceled, MediaError
 from awarenet.quality.refusals import refused
@@ -29,7 +28,6 @@ from awarenet.settings import LimitSettings
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".3gp", ".webm", ".mkv", ".avi", ".gif")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 # how files of a kind begin: where, with what; and the endings of their names
 _MP4 = (".mp4", ".m4v", ".mov", ".3gp")
 SIGNATURES = (
@@ -45,8 +43,6 @@ SIGNATURES = (
 OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "mov,matroska,webm,avi,gif"}
 IO_TIMEOUT_S = 20.0  # for opening, and for each packet; a local disk needs milliseconds
 ASSUMED_FPS = 25.0  # of a clip that has neither timestamps nor a frame rate
-EXIF_ORIENTATION = 0x0112
-EXIF_ROTATION = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}  # degrees clockwise
 
 
 class Deadline:
@@ -79,18 +75,13 @@ class Clip:
         self.name, self._limits, self._deadline = path.name, limits, deadline
         self._matrix: np.ndarray | None = None
         self._reformatter = VideoReformatter()  # keeps its tables from frame to frame
-        self._container = _open(path)
+        self._container = open_container(path)
         try:
             self._stream = _video_stream(self._container, self.name)
-            self._stream.codec_context.thread_count = threads
-            self.codec = self._stream.codec_context.name
+            context = self._stream.codec_context
+            context.thread_count, self.codec = threads, context.name
             self.header_fps = float(self._stream.average_rate or 0)  # headers may lie
-            check_size(
-                self.name,
-                self._stream.codec_context.width,
-                self._stream.codec_context.height,
-                limits,
-            )
+            check_size(self.name, context.width, context.height, limits)
         except MediaError:
             self._container.close()
             raise
@@ -207,31 +198,6 @@ def rotation_deg(frame: VideoFrame) -> int:
     return round(np.degrees(np.arctan2(y, x)) / 90) % 4 * 90
 
 
-def read_image(path: Path, limits: LimitSettings) -> tuple[np.ndarray, str, int]:
-    """Read a photograph upright: (H, W, 3) uint8 RGB, its format, the degrees it was turned.
-
-    Raises:
-        MediaError: `too_large` when it is over the limits, `unreadable` when it is broken.
-    """
-    try:
-        with Image.open(path, formats=IMAGE_FORMATS) as picture:
-            width, height = picture.size
-            if width * height > limits.max_photo_pixels:
-                side = {"width": width, "height": height, "limit": limits.max_photo_pixels}
-                raise refused("too_large", "large_image", name=path.name, **side)
-            codec = (picture.format or "").lower()
-            turn = EXIF_ROTATION.get(picture.getexif().get(EXIF_ORIENTATION, 1), 0)
-            picture = ImageOps.exif_transpose(picture)
-            if picture.mode.startswith("I"):  # 16-bit gray, which convert() would clip to white
-                picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-            return np.array(picture.convert("RGB")), codec, turn
-    except Image.DecompressionBombError as error:
-        values = {"name": path.name, "error": str(error)}
-        raise refused("too_large", "decompression_bomb", **values) from error
-    except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises for broken files
-        raise refused("unreadable", "incomplete_image", name=path.name) from error
-
-
 def check_file(path: Path, limits: LimitSettings) -> None:
     """Raise MediaError where there is no file, nothing in it, too much, or another kind in it.
 
@@ -261,12 +227,18 @@ def check_size(name: str, width: int, height: int, limits: LimitSettings) -> Non
         raise refused("too_large", "large_frame", name=name, width=width, height=height, **most)
 
 
-def _open(path: Path) -> InputContainer:
+def open_container(path: Path) -> InputContainer:
+    """Open a video for reading, and nothing that it names; raises MediaError."""
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         kinds = {"videos": " ".join(VIDEO_SUFFIXES), "images": " ".join(IMAGE_SUFFIXES)}
         raise refused("unsupported", "unknown_kind", name=path.name, **kinds)
     try:
-        return av.open(str(path.resolve()), options=dict(OPEN_OPTIONS), timeout=IO_TIMEOUT_S)
+        return av.open(
+            str(path.resolve()),
+            options=dict(OPEN_OPTIONS),
+            timeout=IO_TIMEOUT_S,
+            metadata_errors="replace",  # tags are in whatever encoding their writer had
+        )
     except av.error.FFmpegError as error:
         values = {"name": path.name, "error": str(error.strerror)}
         raise refused("unreadable", "no_known_video", **values) from error
@@ -276,6 +248,8 @@ def _video_stream(container: InputContainer, name: str) -> VideoStream:
     """The stream to look at: the first one that is not a cover picture or a preview."""
     for stream in container.streams.video:
         if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails):
+            if stream.codec_context is None:  # FFmpeg has no decoder of that name
+                raise refused("unsupported", "no_decoded_frame", name=name, codec="unknown")
             stream.thread_type = "AUTO"
             return stream
     if container.streams.audio or container.streams.video:

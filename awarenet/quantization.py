@@ -18,10 +18,9 @@ from pathlib import Path
 
 import numpy as np
 from av.video.frame import VideoFrame
-from PIL import Image
 
 from awarenet.media import IMAGE_SUFFIXES, Clip, Deadline
-from awarenet.quality.refusals import refused
+from awarenet.photograph import opened
 from awarenet.settings import LimitSettings
 
 FRAMES = 48  # from the first on, of which the median is taken; about two seconds
@@ -97,13 +96,9 @@ def _step(data: bytes) -> float | None:
 
 def _of_picture(path: Path) -> float | None:
     """Step of a JPEG, None of any other picture."""
-    try:
-        with Image.open(path) as picture:
-            tables = getattr(picture, "quantization", None)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        values = {"name": path.name, "error": str(error)}
-        raise refused("unreadable", "unreadable_again", **values) from error
-    if not tables:
-        return None
-    brightness = tables[min(tables)]
-    return float(np.mean([brightness[place] for place in COARSE]))
+    with opened(path, "unreadable_again") as picture:
+        tables = getattr(picture, "quantization", None)
+        if not tables:
+            return None
+        brightness = tables[min(tables)]
+        return float(np.mean([brightness[place] for place in COARSE]))

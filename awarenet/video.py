@@ -22,9 +22,9 @@ from awarenet.media import (
     Clip,
     Deadline,
     check_file,
-    read_image,
     rotation_deg,
 )
+from awarenet.photograph import read_image
 from awarenet.quality.refusals import refused
 from awarenet.settings import LimitSettings
 from awarenet.shots import THUMBNAIL, CutDetector
@@ -85,6 +85,8 @@ def inspect(path: Path, limits: LimitSettings) -> MediaInfo:
             times, _ = clip.timestamps()
             count, span, codec, kind = len(times), float(times[-1] - times[0]), clip.codec, "video"
             fps = (count - 1) / span if span > 0 else clip.header_fps
+            if fps * limits.max_seconds < 1:  # one frame, shown for longer than a clip may last
+                fps = 0.0
             duration = span + (1 / fps if fps > 0 else 0.0)
         with Clip(path, limits, deadline) as clip:
             first = next(clip.frames(), None)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 import av
 import cv2
 import numpy as np
+from hardware import add_save, describe, publish
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a plain call knows its own folder
@@ -146,11 +147,12 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="3 files, 8 frames each")
     parser.add_argument("--judge", type=Path, nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--set", nargs="*", default=[], help=argparse.SUPPRESS)
+    add_save(parser, "scan")
     args = parser.parse_args()
     if args.judge:
         judge(args.judge, args.set)
         return
-    frames = ["sampling.frames=8"] if args.short else []
+    machine, frames = describe(), ["sampling.frames=8"] if args.short else []
     took: dict[tuple[int, bool], float] = {}
     seen: list[dict[str, str]] = []
     with tempfile.TemporaryDirectory(prefix="awarenet-scan-") as folder:
@@ -163,16 +165,16 @@ def main() -> None:
     same = all(verdicts == seen[0] for verdicts in seen)
     hourly = {way: len(files) / seconds * 3600 for way, seconds in took.items()}
     ratios = {count: hourly[count, True] / hourly[count, False] for count in PROCESSES}
-    print("  ".join(f"{count} {name}" for name, count in Counter(seen[0].values()).items()))
-    print(
-        f"{'processes':>9} {'all networks':>13} {'those needed':>13} {'times':>6}   files an hour"
-    )
+    table = ["  ".join(f"{count} {name}" for name, count in Counter(seen[0].values()).items())]
+    columns = f"{'all networks':>13} {'those needed':>13} {'times':>6}"
+    table.append(f"{'processes':>9} {columns}   files an hour")
     for count, ratio in ratios.items():
-        print(f"{count:9} {hourly[count, False]:13,.0f} {hourly[count, True]:13,.0f} {ratio:6.2f}")
-    print(f"passes of a face through a network that were needed: {share:.0%}")
+        full, early = hourly[count, False], hourly[count, True]
+        table.append(f"{count:9} {full:13,.0f} {early:13,.0f} {ratio:6.2f}")
+    table.append(f"passes of a face through a network that were needed: {share:.0%}")
     if not same:
         odd = sorted(name for name in seen[0] if len({each[name] for each in seen}) > 1)
-        print(f"verdicts differ: {', '.join(odd)}")
+        table.append(f"verdicts differ: {', '.join(odd)}")
     record = {
         "benchmark": "scan",
         "short": args.short,
@@ -185,7 +187,7 @@ def main() -> None:
         "passes": round(share, 3),
         "same_verdicts": same,
     }
-    print(json.dumps(record))
+    publish(record, table, args.save, machine)
     if not same:
         raise SystemExit(1)
 

@@ -105,7 +105,7 @@ def run_confined(code: str, path: Path, memory: int = 4_000_000_000) -> str:
     before = (
         "import os, socket, sys\n"
         "from pathlib import Path\n"
-        "from awarenet.cage.confinement import confine\n"
+        "from awarenet.confinement import confine\n"
         "confine(Path(sys.argv[1]), memory=int(sys.argv[2]), processor_s=2)\n"
         "def tried(what):\n"
         "    try:\n"

@@ -12,11 +12,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MAX_LINES = 300
 ROWS = [  # a file imports only from above its own row
-    {"errors", "_tvcompat", "odds", "segments", "methods", "atomic", "ahead"},
+    {"errors", "_tvcompat", "odds", "segments", "methods", "atomic", "ahead"} | {"confinement"},
     {"resampling"},
     {"settings", "hashing", "hub", "shots", "scoring", "combine", "quality", "nets", "blinks"}
     | {"damage", "competence"},
-    {"media", "zoo", "faces", "report", "bounds"},
+    {"media", "zoo", "faces", "report", "bounds", "photograph"},
     {"video", "tracks", "landmarks", "ensemble", "journal", "quantization", "inputs"},
     {"runtime", "stability", "provenance"},
     {"explain", "bundle", "cage"},
@@ -24,7 +24,7 @@ ROWS = [  # a file imports only from above its own row
     {"stages"},
     {"summary"},
     {"pipeline"},
-    {"analyses", "batch", "space", "words", "scratch"},
+    {"analyses", "batch", "scan", "space", "words", "scratch"},
     {"answers"},
     {"view"},
     {"panels"},

@@ -41,7 +41,7 @@ from awarenet.competence import Competence
 from awarenet.ensemble import Ensemble
 from awarenet.errors import BundleError
 from awarenet.hashing import hash_file
-from awarenet.runtime import Known, Runtime
+from awarenet.runtime import Known, ask_exactly
 
 _DTYPES = {"float16": torch.float16, "float32": torch.float32}
 _MAX_GOLDEN = 16  # crops
@@ -207,8 +207,7 @@ def _check_golden(
             raise ValueError(f"logits {tuple(expected.shape)}; expected {(len(crops), *shape)}")
     except (SafetensorError, ValueError) as error:
         raise BundleError(f"{path}: {error}; get the bundle anew") from error
-    plain = Runtime(ensemble, "cpu", "float32", engine="torch")
-    observed = plain.observe(crops.numpy())
+    observed = ask_exactly(ensemble, crops.numpy())
     found = torch.from_numpy(observed.logits)
     wrong = ~((found - expected).abs() <= config.golden.tolerance)  # true for NaN as well
     if wrong.any():

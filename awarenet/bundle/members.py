@@ -23,7 +23,7 @@ from awarenet.errors import BundleError
 from awarenet.hashing import hash_file
 from awarenet.zoo import Spec, create_model
 
-_STORED = {"F16", "BF16", "F32"}  # safetensors' names of what a weight may be stored as
+_STORED = {torch.float16, torch.bfloat16, torch.float32}  # what a weight may be stored as
 
 
 def write_member(
@@ -47,13 +47,19 @@ def write_member(
 
 def read_family(folder: BundleFolder, family: parts.Family) -> list[nn.Module]:
     """Build the networks of a family and fill them, after every check but the golden one."""
-    with torch.random.fork_rng(devices=[]):  # its random start is nobody's business
-        blank = create_model(family.name)
-    # a copy takes a quarter of the time that drawing random weights takes
-    networks = [blank, *(copy.deepcopy(blank) for _ in family.members[1:])]
+    networks = _build(family.name, len(family.members))
     for network, member in zip(networks, family.members, strict=True):
         _read_member(network, folder, family, member)
     return networks
+
+
+def _build(name: str, count: int = 1) -> list[nn.Module]:
+    """Build networks without weights: to draw random ones takes longer than to read them."""
+    with torch.device("meta"):
+        blank = create_model(name)
+    # empty as they are, they can be the same ones in each; reading puts others in their place
+    shared = {id(each): each for each in blank.state_dict(keep_vars=True).values()}
+    return [blank, *(copy.deepcopy(blank, dict(shared)) for _ in range(count - 1))]
 
 
 def _read_member(
@@ -74,8 +80,13 @@ def _read_member(
 
 
 def _fill(network: nn.Module, path: Path) -> None:
-    """Load stored weights into a network; its keys and shapes must be the file's."""
+    """Give a network of `_build` stored weights; its keys and shapes must be the file's.
+
+    The file is mapped into memory. Each weight is read from there once, into the format and order
+    in which it is used.
+    """
     own = network.state_dict()
+    found = {}
     try:
         with safe_open(path, framework="pt") as stored:
             keys = set(stored.keys())
@@ -86,23 +97,32 @@ def _fill(network: nn.Module, path: Path) -> None:
                     f"{type(network).__name__}; get the bundle anew"
                 )
             for key, tensor in own.items():
-                part = stored.get_slice(key)
-                shape, kind = tuple(part.get_shape()), part.get_dtype()
-                fits = kind in _STORED if tensor.is_floating_point() else kind == "I64"
-                if shape != tuple(tensor.shape) or not fits:
+                part = stored.get_tensor(key)
+                fits = (
+                    part.dtype in _STORED
+                    if tensor.is_floating_point()
+                    else part.dtype == torch.int64
+                )
+                if part.shape != tensor.shape or not fits:
                     raise BundleError(
-                        f"{path}: tensor {key!r} is {shape} {kind}; expected "
+                        f"{path}: tensor {key!r} is {tuple(part.shape)} {part.dtype}; expected "
                         f"{tuple(tensor.shape)} {tensor.dtype}; get the bundle anew"
                     )
-            network.load_state_dict({key: stored.get_tensor(key) for key in own}, strict=True)
+                found[key] = _as_used(part, tensor.dtype)
     except SafetensorError as error:
         raise BundleError(f"{path} is not a safetensors file: {error}; get it anew") from error
+    network.load_state_dict(found, strict=True, assign=True)
+
+
+def _as_used(stored: Tensor, dtype: torch.dtype) -> Tensor:
+    """Copy a weight out of the file, channels last, as `Runtime` wants them."""
+    order = torch.channels_last if stored.ndim == 4 else torch.preserve_format
+    return stored.to(dtype, memory_format=order, copy=True)
 
 
 def logits_of(weights: Path, family: str, spec: Spec, crops: Tensor) -> Tensor:
     """Score crops with a stored network, (n, 1)."""
-    with torch.random.fork_rng(devices=[]):
-        network = create_model(family)
+    (network,) = _build(family)
     _fill(network, weights)
     alone = Ensemble({family: [network]}, Mean(1), {family: spec}).eval()
     with torch.no_grad():

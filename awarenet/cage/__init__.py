@@ -7,10 +7,12 @@ numbers and checked; nothing is unpickled. When it crashes, hangs or is killed, 
 status, and not the program's end.
 
     opened     what the rest of the program sees: `OpenedFile`
+    claims     what a child says, taken for no more than it can be
     processes  the two kinds of process, as their parent has them
     zygote     a small process that has imported what decoding needs, and forks a child a file
     child      what a child does: the functions of `video`, `quantization` and `provenance`
-    confinement  what a child gives up before it opens the file
+    (what a child gives up before it opens the file: `awarenet.confinement`)
+    syscalls   the calls to the kernel that it gives up
     wire       the messages between them
 """
 

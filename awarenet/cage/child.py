@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from awarenet.cage import wire
-from awarenet.cage.confinement import confine
+from awarenet.confinement import confine
 from awarenet.errors import MediaError
 from awarenet.provenance.container import read_clip, read_photograph
 from awarenet.quantization import read_quantization

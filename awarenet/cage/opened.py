@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-import mmap
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
-from pydantic import TypeAdapter, ValidationError
-
-from awarenet.cage import wire
+from awarenet.cage import claims, wire
 from awarenet.cage.child import perform
 from awarenet.cage.processes import CAGED, Child
 from awarenet.errors import Canceled, MediaError
@@ -24,6 +23,7 @@ from awarenet.settings import LimitSettings
 from awarenet.video import Frame, MediaInfo
 
 logger = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 POLL_S = 0.05  # how soon it is noticed that the caller wants to stop
 GRACE_S = 5.0  # beyond the deadline, which the child holds itself to unless something is wrong
@@ -55,6 +55,7 @@ class OpenedFile:
         """
         self.path, self._limits, self._should_stop = Path(path), limits, should_stop
         self._child: Child | None = None
+        self._waited = 0.0  # s, for the answer to a question
 
     def __enter__(self) -> OpenedFile:
         """Hand out the file itself."""
@@ -73,7 +74,7 @@ class OpenedFile:
     def probe(self) -> MediaInfo:
         """Find out what the file is. Raises as `video.probe`, and Canceled."""
         check_file(self.path, self._limits)
-        found = _as_info(self._one("inspect"), self.path.name)
+        found = self._one("inspect", partial(claims.as_info, name=self.path.name))
         end = time.monotonic() + self._limits.deadline_s
 
         def check() -> None:
@@ -87,16 +88,11 @@ class OpenedFile:
 
     def quantization(self) -> float | None:
         """Read in what steps brightness is stored. Raises as `read_quantization`."""
-        found = self._one("quantization")
-        known = isinstance(found, int | float) and math.isfinite(found) and found >= 0
-        return float(found) if known else None
+        return self._one("quantization", claims.as_step)
 
     def metadata(self, image: bool) -> dict[str, str]:
         """Read what the file's header notes, by name; raises MediaError and Canceled."""
-        found = self._one("metadata", image=image)
-        if not isinstance(found, dict):
-            raise ValueError(f"metadata of type {type(found).__name__}; expected an object")
-        return {str(name): str(value) for name, value in found.items()}
+        return self._one("metadata", claims.as_notes, image=image)
 
     def sample(self, info: MediaInfo, count: int) -> Iterator[Frame]:
         """Give frames evenly spread in time. Raises as `video.sample_frames`."""
@@ -107,13 +103,17 @@ class OpenedFile:
         most = math.ceil((span_s[1] - span_s[0]) / every_s) + 2
         return self._frames("stretch", most, span_s=list(span_s), every_s=every_s)
 
-    def _one(self, what: str, **arguments: object) -> object:
+    def _one(self, what: str, read: Callable[[object], Answer], **arguments: object) -> Answer:
+        """Put a question that has one answer, and read it."""
         if not CAGED:
-            return next(perform(what, self.path, self._limits, arguments))
-        found = None
-        for message in self._ask(what, arguments):
-            found = message.get("value")
-        return found
+            return read(next(perform(what, self.path, self._limits, arguments)))
+        answers = list(islice(self._ask(what, arguments), 2))
+        try:
+            if len(answers) != 1 or "value" not in answers[0]:
+                raise wire.Broken("none or two answers to a question")
+            return read(answers[0]["value"])
+        except wire.Broken as error:
+            raise self._crashed(str(error)) from error
 
     def _frames(self, what: str, most: int, **arguments: object) -> Iterator[Frame]:
         """Take frames, of which there cannot be more than `most`, out of the shared memory."""
@@ -126,9 +126,8 @@ class OpenedFile:
         try:
             for message in self._ask(what, arguments):
                 try:
-                    frame = _as_frame(
-                        message.get("frame"), self._child.memory, self._limits, before
-                    )
+                    picture = self._child.memory
+                    frame = claims.as_frame(message.get("frame"), picture, self._limits, before)
                 except wire.Broken as error:
                     raise self._crashed(str(error)) from error
                 given, before = given + 1, frame.index
@@ -143,8 +142,15 @@ class OpenedFile:
 
     def _ask(self, what: str, arguments: dict) -> Iterator[dict]:
         """Put a question to the child, and give its answers one by one."""
+        self._waited = 0.0
         if self._child is None:
-            self._child = Child(self.path, self._limits)
+            check_file(self.path, self._limits)  # nor is anything but a file opened
+            try:
+                self._child = Child(self.path, self._limits)
+            except (wire.Broken, OSError) as error:
+                logger.error("no process to decode in: %s", error)
+                reason = getattr(error, "strerror", None) or "no process to decode in"
+                raise refused("error", "system", name=self.path.name, error=reason) from error
             self._next_message()  # what it confined itself to
         self._child.say({"what": what, "arguments": arguments})
         while "end" not in (message := self._next_message()):
@@ -152,19 +158,21 @@ class OpenedFile:
 
     def _next_message(self) -> dict:
         """Wait for the child's next message; raises what it, or its silence, means."""
-        end = time.monotonic() + self._limits.deadline_s + GRACE_S
         while True:
             self._check_stop()
-            if time.monotonic() > end:
+            if self._waited > self._limits.deadline_s + GRACE_S:
                 self.close()
                 limit = self._limits.deadline_s
                 raise refused("timeout", "slow", name=self.path.name, limit=limit)
+            start = time.monotonic()
             try:
                 message = self._child.hear(POLL_S)
             except TimeoutError:
                 continue
             except wire.Broken as error:
                 raise self._crashed(str(error)) from error
+            finally:  # of all messages together: each could come late
+                self._waited += time.monotonic() - start
             self._raise_what_it_says(message)
             return message
 
@@ -176,7 +184,11 @@ class OpenedFile:
     def _raise_what_it_says(self, message: dict) -> None:
         name = self.path.name
         if "refused" in message:
-            raise _as_refusal(message["refused"], name)
+            try:
+                error = claims.as_refusal(message["refused"], name)
+            except wire.Broken as broken:
+                error = self._crashed(str(broken))
+            raise error
         if "no_memory" in message:
             raise refused("too_large", "memory", name=name, limit=self._limits.max_memory)
         if "system" in message:
@@ -190,39 +202,3 @@ class OpenedFile:
         logger.warning("the process that decoded %s ended: %s", ascii(self.path.name), why)
         self.close()
         return refused("unreadable", "crashed", name=self.path.name)
-
-
-_INFO = TypeAdapter(MediaInfo)
-
-
-def _as_info(found: object, name: str) -> MediaInfo:
-    try:
-        return dataclasses.replace(_INFO.validate_python(found), name=name)
-    except (ValidationError, TypeError) as error:
-        raise refused("unreadable", "crashed", name=name) from error
-
-
-def _as_frame(found: object, memory: mmap.mmap, limits: LimitSettings, before: int) -> Frame:
-    """Check what a child says of a picture, and copy it out of the shared memory."""
-    try:
-        height, width, channels = (int(side) for side in found["shape"])
-        index, time_s, shot = int(found["index"]), float(found["time_s"]), int(found["shot"])
-    except (TypeError, KeyError, ValueError) as error:
-        raise wire.Broken("a frame without number, time or size") from error
-    most = max(limits.max_pixels, limits.max_photo_pixels)
-    fits = height > 0 and width > 0 and channels == 3 and height * width <= most
-    if not (fits and math.isfinite(time_s) and index > before and 0 <= shot <= index):
-        raise wire.Broken("a frame that cannot be")
-    pixels = np.frombuffer(memory, np.uint8, height * width * 3).reshape(height, width, 3)
-    return Frame(index, time_s, shot, pixels.copy())
-
-
-def _as_refusal(found: object, name: str) -> MediaError:
-    """Say in our words what a child says is wrong with a file."""
-    values = dict(found.get("values") or {}) if isinstance(found, dict) else {}
-    reason = values.pop("reason", None)
-    values["name"] = name
-    try:
-        return refused(found["status"], reason, **values)
-    except Exception:
-        return refused("unreadable", "crashed", name=name)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from awarenet.cage import wire
@@ -29,15 +29,20 @@ class Child:
     def __init__(self, path: Path, limits: LimitSettings):
         size = 3 * max(limits.max_pixels, limits.max_photo_pixels)
         picture = _memory_file(size)
-        ours, theirs = socket.socketpair()
-        try:
-            self.memory = mmap.mmap(picture, size, prot=mmap.PROT_READ)
-            job = {"path": str(path.resolve()), "limits": limits.model_dump()}
-            self._number, self._handle = Zygote.of_this_process().fork(job, theirs, picture)
-        finally:
-            theirs.close()
-            os.close(picture)
-        self._connection = ours
+        job = {"path": str(path.absolute()), "limits": limits.model_dump()}
+        with ExitStack() as on_failure:
+            try:
+                self._connection, theirs = socket.socketpair()
+                on_failure.enter_context(self._connection)
+                with theirs:
+                    self.memory = on_failure.enter_context(
+                        mmap.mmap(picture, size, prot=mmap.PROT_READ)
+                    )
+                    self._number, self._handle = Zygote.fork_anywhere(job, theirs, picture)
+            finally:
+                os.close(picture)
+            on_failure.pop_all()
+        self._come = bytearray()  # of a message, of which there is more to come
 
     def say(self, message: dict) -> None:
         """Tell it something."""
@@ -46,8 +51,7 @@ class Child:
 
     def hear(self, seconds: float) -> dict:
         """Wait for what it says; raises as `wire.receive`."""
-        self._connection.settimeout(seconds)
-        return wire.receive(self._connection)
+        return wire.receive(self._connection, self._come, seconds)
 
     def kill(self) -> None:
         """End it at once, wherever it is."""
@@ -82,6 +86,7 @@ class Zygote:
                 [sys.executable, "-I", "-c", code], env={**kept, **threads},
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
             )  # fmt: skip
+        self._connection.settimeout(START_S)
         self._owner = os.getpid()
 
     @classmethod
@@ -93,18 +98,39 @@ class Zygote:
                 cls._current = cls()
             return cls._current
 
+    @classmethod
+    def fork_anywhere(
+        cls, job: dict, connection: socket.socket, picture: int
+    ) -> tuple[int, int | None]:
+        """Have a child made, by another of these processes where this one fails."""
+        try:
+            return cls.of_this_process().fork(job, connection, picture)
+        except wire.Broken:
+            return cls.of_this_process().fork(job, connection, picture)
+
     def fork(self, job: dict, connection: socket.socket, picture: int) -> tuple[int, int | None]:
-        """Have a child made; give its number and a handle of it, where there is such."""
+        """Have a child made; give its number and a handle of it, where there is such.
+
+        Raises:
+            Broken: This process cannot, and has been ended.
+        """
         with self._lock:
             try:
                 content = json.dumps(job).encode()
                 socket.send_fds(self._connection, [content], [connection.fileno(), picture])
                 answer, handles, _, _ = socket.recv_fds(self._connection, 64, 1)
             except OSError as error:
+                self._end()
                 raise wire.Broken(str(error)) from error
-        if not answer:
-            raise wire.Broken("the process that makes others is gone")
+            if not answer:
+                self._end()
+                raise wire.Broken("the process that makes others is gone")
         return int(answer), handles[0] if handles else None
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._connection.close()
 
     def _ended(self) -> bool:
         return self._process.poll() is not None
@@ -122,11 +148,25 @@ def protections(path: str | Path, limits: LimitSettings) -> list[str]:
 
 
 def _memory_file(size: int) -> int:
-    """Make a file that is not on any disk; pages that nobody writes cost nothing."""
+    """Make a file that is not on any disk; pages that nobody writes cost nothing.
+
+    Raises:
+        OSError: There is no room for it.
+    """
     if hasattr(os, "memfd_create"):
-        number = os.memfd_create("awarenet-picture", os.MFD_CLOEXEC)
+        number = os.memfd_create("awarenet-picture", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     else:
         with tempfile.TemporaryFile() as file:
             number = os.dup(file.fileno())
-    os.ftruncate(number, size)
+    try:
+        os.ftruncate(number, size)
+        if hasattr(os, "memfd_create"):
+            import fcntl
+
+            # a child that made it shorter would end us: who reads past its end gets SIGBUS
+            seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+            fcntl.fcntl(number, fcntl.F_ADD_SEALS, seals)
+    except OSError:
+        os.close(number)
+        raise
     return number

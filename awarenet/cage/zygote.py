@@ -51,6 +51,7 @@ def main(control: int) -> None:
 def _live(child: object, wire: object, files: list[int], job: dict) -> None:
     """Be a child; never comes back."""
     code = 1
+    os.dup2(1, 2)  # into nothing: what a child writes there would stand in somebody's log
     try:
         with socket.socket(fileno=files[0]) as asked:
             child.serve(asked, files[1], job)

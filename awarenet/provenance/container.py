@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
 from PIL import ExifTags, Image
 
-from awarenet.media import IMAGE_FORMATS, IO_TIMEOUT_S, OPEN_OPTIONS
+from awarenet.media import open_container
+from awarenet.photograph import opened
 from awarenet.provenance.words import shown
+from awarenet.quality.refusals import refused
 
 MOST_ENTRIES = 60
 FIRST_BYTES = 1 << 16  # of the first packet: where an encoder leaves its name
@@ -34,16 +37,17 @@ def read_clip(path: Path) -> dict[str, str]:
     """Give what a clip's container notes, by name.
 
     Raises:
-        av.error.FFmpegError, OSError, ValueError: It cannot be read.
+        MediaError: It cannot be read.
     """
-    with av.open(str(path.resolve()), options=dict(OPEN_OPTIONS), timeout=IO_TIMEOUT_S) as clip:
+    with open_container(path) as clip, _errors_in_words(path):
         found = list(clip.metadata.items())
         for stream in clip.streams:
             if stream.type in ("video", "audio"):
                 found += [
                     (f"{stream.type} {name}", value) for name, value in stream.metadata.items()
                 ]
-        if clip.streams.video and "h264" == clip.streams.video[0].codec_context.name:
+        first = clip.streams.video[0].codec_context if clip.streams.video else None
+        if first is not None and first.name == "h264":
             for packet in clip.demux(clip.streams.video[0]):
                 if match := _X264.search(bytes(packet)[:FIRST_BYTES]):
                     found.append(("video stream", match[0].decode("ascii")))
@@ -55,9 +59,9 @@ def read_photograph(path: Path) -> dict[str, str]:
     """Give what a photograph's header notes, by name.
 
     Raises:
-        OSError, ValueError, SyntaxError, Image.DecompressionBombError: It cannot be read.
+        MediaError: It cannot be read.
     """
-    with Image.open(path, formats=IMAGE_FORMATS) as picture:
+    with opened(path, "unreadable_again") as picture:
         found, exif = [], picture.getexif()
         for tag, name in EXIF.items():
             if exif.get(tag):
@@ -68,6 +72,16 @@ def read_photograph(path: Path) -> dict[str, str]:
             found.append((POSITION, "yes"))
         found += list(_texts(picture))
         return _bounded({"format": (picture.format or "").lower()}, found)
+
+
+@contextmanager
+def _errors_in_words(path: Path) -> Iterator[None]:
+    """Make what FFmpeg finds wrong with a file the error of that file."""
+    try:
+        yield
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        text = shown(getattr(error, "strerror", None) or type(error).__name__)
+        raise refused("unreadable", "unreadable_again", name=path.name, error=text) from error
 
 
 def _texts(picture: Image.Image) -> Iterator[tuple[str, str]]:

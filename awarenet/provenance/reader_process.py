@@ -3,16 +3,18 @@
 python -I reader_process.py FOLDER FILE     FOLDER holds the package c2pa; trust anchors on stdin
 
 Prints one JSON object: `found` with what the library reports, or `none`, `remote` (a URL) or
-`error` (a text). Imports nothing of awarenet: that would load torch.
+`error` (a text). It is confined as a process that decodes is: it can read that file and no other,
+write none, and reach nobody.
 """
 
-import contextlib
 import json
+import mimetypes
 import sys
+from pathlib import Path
+from types import ModuleType
 
 CPU_S = 20  # of this process; a clip of 500 MB is hashed in one or two
 MEMORY_BYTES = 4 << 30  # address space
-SPOOL_BYTES = 64 << 20  # of a file that it may write
 MAX_REPORT = 2_000_000  # characters of a report; a manifest has some thousands
 SETTINGS = {
     "core": {"allowed_network_hosts": []},
@@ -21,15 +23,18 @@ SETTINGS = {
 REMOTE = "must fetch remote manifests from url "  # how the library says that it did not
 
 
-def limit() -> None:
-    """Bound what this process can use up, where the system offers it."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
+def limit(path: str) -> None:
+    """Give up what is not needed to read one file, where the system offers it."""
+    if sys.platform == "win32":  # it has none of it
+        return
+    home = Path(__file__).resolve().parents[1]
+    # without the packages' own first lines, which import NumPy, Pillow and PyAV: half a second
+    for name, folder in (("awarenet", home), ("awarenet.confinement", home / "confinement")):
+        sys.modules[name] = ModuleType(name)
+        sys.modules[name].__path__ = [str(folder)]
+    from awarenet.confinement.steps import confine
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (SPOOL_BYTES, SPOOL_BYTES))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    confine(Path(path), memory=MEMORY_BYTES, processor_s=CPU_S)
 
 
 def read(path: str, trust_anchors: str) -> dict:
@@ -58,6 +63,10 @@ def read(path: str, trust_anchors: str) -> dict:
 
 
 if __name__ == "__main__":
-    limit()
+    anchors = sys.stdin.read()
     sys.path.append(sys.argv[1])
-    json.dump(read(sys.argv[2], sys.stdin.read()), sys.stdout)
+    mimetypes.init()  # while the system's own list can be read
+    import c2pa  # noqa: F401  so can the library that it brings
+
+    limit(sys.argv[2])
+    json.dump(read(sys.argv[2], anchors), sys.stdout)

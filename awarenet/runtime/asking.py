@@ -5,6 +5,7 @@ Shapes: B crops, F families, K members a family, S side of a crop in px, C chann
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 
 from awarenet import zoo
 from awarenet.ensemble import Ensemble
-from awarenet.runtime.engine import Engine, Job
+from awarenet.runtime.engine import Engine, Job, TorchEngine
 
 
 @dataclass(frozen=True)
@@ -62,3 +63,20 @@ def ask(
         logits[:, row, member] = zoo.merge(each)[:, 0].cpu().numpy()
     means = {family: torch.stack(each).mean(dim=0) for family, each in grids.items()}
     return Observed(logits, {family: each.cpu().numpy() for family, each in means.items()})
+
+
+def ask_all(engine: Engine, ensemble: Ensemble, crops: np.ndarray, features: bool) -> Observed:
+    """Ask every network about (B, S, S, 3) uint8 RGB crops; see `ask`."""
+    everybody = np.ones((len(ensemble.families), ensemble.members_per_family), bool)
+    device = next(iter(ensemble.parameters())).device
+    return ask(engine, ensemble, torch.from_numpy(crops).to(device), everybody, features)
+
+
+def ask_exactly(ensemble: Ensemble, crops: np.ndarray) -> Observed:
+    """Ask the networks as they are, in float32: what all else is compared with.
+
+    Args:
+        ensemble: In evaluation mode; nobody else runs it meanwhile.
+        crops: (B, S, S, 3) uint8 RGB.
+    """
+    return ask_all(TorchEngine(ensemble, torch.float32, threading.RLock()), ensemble, crops, True)

@@ -49,7 +49,8 @@ def choose_dtypes(wish: str, device: torch.device) -> list[tuple[torch.dtype, st
     if wish == "auto":
         if device.type != "cpu":
             # float16 keeps 3 more bits of a logit than bfloat16
-            return [(torch.float16, "fast on a GPU, and finer than bfloat16")]
+            fast = (torch.float16, "fast on a GPU, and finer than bfloat16")
+            return [fast, (torch.float32, "exact")]
         exact = (torch.float32, "what this CPU computes in")
         if computes_in_bfloat16():
             return [(torch.bfloat16, "this CPU computes in it"), exact]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,6 +45,14 @@ class Engine(Protocol):
         """Do jobs, in any order and side by side; give what came of them in their own order."""
         ...
 
+    def fit(self, batch: int) -> str:
+        """Get ready for jobs of so many images at most; let go of what was for more of them.
+
+        Returns:
+            What was made ready, for people; "" where there is nothing to say.
+        """
+        ...
+
 
 class TorchEngine:
     """PyTorch itself, one network after the other, on any device."""
@@ -60,15 +68,20 @@ class TorchEngine:
             lock: Held while a network runs: others hang hooks into the same ones.
         """
         self._ensemble, self._dtype, self._lock = ensemble, dtype, lock
-        self._device = next(iter(ensemble.parameters())).device.type
+        self._networks: Mapping[str, Sequence[nn.Module]] = ensemble.members
+        self._device = next(iter(ensemble.parameters())).device
 
     def run(self, jobs: Sequence[Job]) -> list[Seen]:
         """Do jobs, one by one."""
         with self._lock, torch.no_grad(), self._autocast():
             return [self._one(job) for job in jobs]
 
+    def fit(self, batch: int) -> str:
+        """Do nothing: any number will do."""
+        return ""
+
     def _one(self, job: Job) -> Seen:
-        network = self._ensemble.members[job.family][job.member]
+        network = self._networks[job.family][job.member]
         if not job.grid:
             return Seen(network(job.images).float(), None)
         layer = self._ensemble.specs[job.family].cam_layer
@@ -79,7 +92,8 @@ class TorchEngine:
     def _autocast(self) -> contextlib.AbstractContextManager:
         if self._dtype == torch.float32:
             return contextlib.nullcontext()
-        return torch.autocast(self._device, self._dtype)
+        # weights that learn nothing are not cached anyway, and a CUDA graph must not rely on it
+        return torch.autocast(self._device.type, self._dtype, cache_enabled=False)
 
 
 @contextlib.contextmanager

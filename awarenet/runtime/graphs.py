@@ -41,7 +41,7 @@ _lock = threading.RLock()
 
 
 class Untranslatable(AwareNetError):
-    """A network that OpenVINO cannot run as it is."""
+    """A network that an engine cannot run, or not with the right answers."""
 
 
 def import_openvino() -> openvino:

@@ -12,8 +12,10 @@ import torch
 
 from awarenet.ensemble import Ensemble, judge
 from awarenet.errors import SettingsError
-from awarenet.runtime.asking import Known, ask
+from awarenet.runtime.asking import Known, ask_all, ask_exactly
 from awarenet.runtime.engine import Engine, TorchEngine
+from awarenet.runtime.folding import FoldedEngine
+from awarenet.runtime.graphed import GraphedEngine
 from awarenet.runtime.graphs import Untranslatable
 from awarenet.runtime.openvino_engine import OpenVinoEngine
 
@@ -60,7 +62,8 @@ def make_engine(
     """
 
     def plain(dtype: torch.dtype) -> Engine:
-        return TorchEngine(ensemble, dtype, lock)
+        on_cpu = next(iter(ensemble.parameters())).device.type == "cpu"
+        return (FoldedEngine if on_cpu else GraphedEngine)(ensemble, dtype, lock)
 
     def compiled(dtype: torch.dtype) -> Engine:
         return OpenVinoEngine(ensemble, dtype, torch.get_num_threads())
@@ -77,7 +80,12 @@ def make_engine(
             raise SettingsError(f"runtime.engine='openvino': {failed}; set it to auto")
         logger.warning("%s; going on in PyTorch", failed)
         why = failed
-    return _first_exact(plain, why, ensemble, dtypes, known)
+    try:
+        return _first_exact(plain, why, ensemble, dtypes, known)
+    except Untranslatable as error:
+        exact = TorchEngine(ensemble, torch.float32, lock)
+        words = f"by networks as they are, as {error}"
+        return Made(exact, (torch.float32, words), f"torch ({why}), float32 ({words})")
 
 
 def _first_exact(
@@ -90,13 +98,12 @@ def _first_exact(
     """Make an engine in the first number format in which it answers exactly enough.
 
     Raises:
-        Untranslatable: OpenVINO is not even right in float32.
+        Untranslatable: Not even float32 is right.
     """
     failed = ""
     for place, (dtype, why) in enumerate(dtypes):
         engine = make(dtype)
-        plain = engine.name == "torch" and dtype == torch.float32  # what others are compared with
-        drift = 0.0 if plain else _drift(engine, ensemble, known)
+        drift = _drift(engine, ensemble, known)
         name = str(dtype).removeprefix("torch.")
         words = f"{name} in {engine.name} moves probabilities by {drift:.4f}"
         last = place + 1 == len(dtypes)
@@ -105,9 +112,9 @@ def _first_exact(
             if not last:
                 failed = words
                 continue
-            if engine.name == "openvino" and dtype == torch.float32:
+            if dtype == torch.float32:
                 raise Untranslatable(words)
-        why = failed or (why if plain else f"{why}; it moves probabilities by {drift:.4f}")
+        why = failed or f"{why}; it moves probabilities by {drift:.4f}"
         return Made(engine, (dtype, why), f"{engine.name} ({why_engine}), {name} ({why})")
     raise ValueError("no number format to try; expected at least one")
 
@@ -115,7 +122,7 @@ def _first_exact(
 def _drift(engine: Engine, ensemble: Ensemble, known: Known | None) -> float:
     """Compare an engine with PyTorch in float32: the largest difference of a probability."""
     known = known or _noise(ensemble)
-    found = _ask_all(engine, ensemble, known.crops)
+    found = ask_all(engine, ensemble, known.crops, features=False).logits
     if not np.isfinite(found).all():
         return float("inf")
     combiner = ensemble.combiner
@@ -125,12 +132,4 @@ def _drift(engine: Engine, ensemble: Ensemble, known: Known | None) -> float:
 def _noise(ensemble: Ensemble) -> Known:
     side = max(spec.side for spec in ensemble.specs.values())
     crops = np.random.default_rng(0).integers(0, 256, (PROBES, side, side, 3), np.uint8)
-    plain = TorchEngine(ensemble, torch.float32, threading.RLock())
-    return Known(crops, _ask_all(plain, ensemble, crops))
-
-
-def _ask_all(engine: Engine, ensemble: Ensemble, crops: np.ndarray) -> np.ndarray:
-    """(n, F, K) float32 logits."""
-    everything = np.ones((len(ensemble.families), ensemble.members_per_family), bool)
-    device = next(iter(ensemble.parameters())).device
-    return ask(engine, ensemble, torch.from_numpy(crops).to(device), everything, False).logits
+    return Known(crops, ask_exactly(ensemble, crops).logits)

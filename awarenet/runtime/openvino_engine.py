@@ -75,6 +75,10 @@ class OpenVinoEngine:
             found[number].append(each)
         return [_joined(each) for each in found]
 
+    def fit(self, batch: int) -> str:
+        """Do nothing: a few images at a time are the fastest, however many come."""
+        return ""
+
     def _one(self, job: Job, start: int) -> tuple[np.ndarray, np.ndarray | None]:
         images = job.images[start : start + CHUNK].contiguous().numpy()
         return self._networks[job.family, job.member](images, job.grid)

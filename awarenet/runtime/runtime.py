@@ -82,7 +82,7 @@ class Runtime:
         self.lock = threading.RLock()
         self._known = known
         self._engine: Engine | None = None
-        self._reason = ""
+        self._why_engine = self._reason = ""
         # outside inference_mode, or the parameters could never serve Grad-CAM
         self.ensemble = ensemble.eval().requires_grad_(False)
         self.ensemble.to(device=self.device, memory_format=torch.channels_last)
@@ -97,12 +97,24 @@ class Runtime:
             if self._engine is None:
                 made = make_engine(self.ensemble, self.lock, self._wish, self._dtypes, self._known)
                 self._dtypes = [made.dtype]
-                self._reason = f"{self.device} ({self._why_device}), {made.reason}"
-                if self.device.type == "cpu":
-                    self._reason += f", {torch.get_num_threads()} threads"
+                self._why_engine = made.reason
                 self._engine = made.engine
-                logger.info("running on %s", self._reason)
+                self._fit(self.batch_size)
             return self._engine
+
+    def _fit(self, batch_size: int) -> None:
+        """Get the engine ready for batches of this size."""
+        self.batch_size = batch_size
+        ready = self._engine.fit(batch_size)
+        parts = [
+            f"{self.device} ({self._why_device})",
+            self._why_engine,
+            *([ready] if ready else []),
+        ]
+        if self.device.type == "cpu":
+            parts.append(f"{torch.get_num_threads()} threads")
+        self._reason = ", ".join(parts)
+        logger.info("running on %s", self._reason)
 
     @functools.cached_property
     def costs(self) -> dict[str, int]:
@@ -185,11 +197,11 @@ class Runtime:
         Raises:
             Canceled: `should_stop` said so.
         """
-        engine, batch = self.warm_up(), torch.from_numpy(np.ascontiguousarray(crops))
+        engine, batch = self.warm_up(), self._sent(crops)
         for family in self.ensemble.families:
             if should_stop is not None and should_stop():
                 raise Canceled("looking at what networks saw was stopped")
-            images = zoo.preprocess(batch.to(self.device), self.ensemble.specs[family])
+            images = zoo.preprocess(batch, self.ensemble.specs[family])
             jobs = [
                 Job(family, member, images, grid=True)
                 for member in range(self.ensemble.members_per_family)
@@ -211,20 +223,28 @@ class Runtime:
         while done < len(crops):
             if should_stop is not None and should_stop():
                 raise Canceled("scoring was stopped")
-            batch = torch.from_numpy(np.ascontiguousarray(crops[done : done + self.batch_size]))
+            batch = crops[done : done + self.batch_size]
             found = self._ask(batch, wanted, features)
             if found is None:
                 continue  # once more, with the smaller batch or in float32
             yield found
             done += len(batch)
 
-    def _ask(self, batch: torch.Tensor, wanted: np.ndarray, features: bool) -> Observed | None:
+    def _sent(self, crops: np.ndarray) -> torch.Tensor:
+        """Put crops where the ensemble is; nobody waits for a GPU to have taken them."""
+        there = torch.from_numpy(np.ascontiguousarray(crops))
+        if self.device.type == "cpu":
+            return there
+        # torch keeps the pinned copy until it has been read
+        return there.pin_memory().to(self.device, non_blocking=True)
+
+    def _ask(self, batch: np.ndarray, wanted: np.ndarray, features: bool) -> Observed | None:
         """Ask about one batch; None where it has to be done again, smaller or in float32."""
         engine = self.warm_up()
         try:
-            found = ask(engine, self.ensemble, batch.to(self.device), wanted, features)
+            found = ask(engine, self.ensemble, self._sent(batch), wanted, features)
         except torch.OutOfMemoryError as error:
-            if len(batch) == 1:
+            if self.batch_size == 1:  # else the engine may hold memory for larger ones
                 raise AwareNetError(
                     f"not enough memory on {self.device} for one crop of "
                     f"{int(wanted.sum())} networks; set runtime.device=cpu"
@@ -239,7 +259,8 @@ class Runtime:
                 self._engine = None
             return None
         # out of the except block, so that the failed batch's tensors are gone
-        self.batch_size = len(batch) // 2
         torch.cuda.empty_cache()
+        with self.lock:
+            self._fit(max(len(batch) // 2, 1))
         logger.warning("out of memory on %s: batches of %d now", self.device, self.batch_size)
         return None

@@ -81,7 +81,7 @@ def _from_file(path: str | Path | None, cls: type[Settings]) -> Iterator[_Entry]
         tables = tomllib.loads(Path(path).read_text("utf-8"))
     except OSError as error:
         raise SettingsError(f"cannot read {name}: {error.strerror}; expected a TOML file") from None
-    except ValueError as error:  # not TOML, or not UTF-8
+    except (ValueError, RecursionError) as error:  # not TOML, or not UTF-8
         raise SettingsError(f"{name} is not TOML: {error}") from None
     for section, table in tables.items():
         if section in TRAINER_SECTIONS and section not in cls.model_fields:
@@ -120,7 +120,7 @@ def _value(text: str) -> object:
     """Read a value as TOML does; what is no TOML is a string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 

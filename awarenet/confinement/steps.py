@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from awarenet.confinement.syscalls import bar
+
 # https://github.com/torvalds/linux/blob/master/include/uapi/linux/sched.h and prctl.h
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
@@ -24,6 +26,9 @@ READ_FILE, READ_DIR = 1 << 2, 1 << 3
 ALL_OF_FILES = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1}
 ALL_OF_FILES_5 = (1 << 16) - 1  # from version 5 of Landlock on
 ALL_OF_TCP = 0b11  # bind and connect, from version 4 on
+SIGNALS_AND_SOCKETS = 0b11  # to processes outside, from version 6 on
+# settings have no end; of more seconds than these Linux makes nanoseconds that overflow
+MOST_MEMORY, MOST_SECONDS = 1 << 62, 1 << 30
 MOST_OPEN_FILES = 64
 
 
@@ -45,8 +50,8 @@ def _steps(path: Path, memory: int, processor_s: int) -> Iterator[str]:
     import resource
 
     limits = {
-        "memory": (resource.RLIMIT_AS, memory),
-        "processor time": (resource.RLIMIT_CPU, processor_s),
+        "memory": (resource.RLIMIT_AS, min(memory, MOST_MEMORY)),
+        "processor time": (resource.RLIMIT_CPU, min(processor_s, MOST_SECONDS)),
         "no writing": (resource.RLIMIT_FSIZE, 0),
         "no core files": (resource.RLIMIT_CORE, 0),
         "few open files": (resource.RLIMIT_NOFILE, MOST_OPEN_FILES),
@@ -68,6 +73,8 @@ def _steps(path: Path, memory: int, processor_s: int) -> Iterator[str]:
         yield "no new rights"
         if _landlock(libc, path):
             yield "no other file"
+        if bar(libc):
+            yield "few system calls"
 
 
 def _landlock(libc: ctypes.CDLL, path: Path) -> bool:
@@ -76,15 +83,15 @@ def _landlock(libc: ctypes.CDLL, path: Path) -> bool:
     if version < 1:
         return False
     files = ALL_OF_FILES.get(version, ALL_OF_FILES_5)
-    ruleset = struct.pack("=QQ", files, ALL_OF_TCP if version >= 4 else 0)
-    ruleset = ruleset if version >= 4 else ruleset[:8]
+    ruleset = struct.pack("=QQQ", files, ALL_OF_TCP, SIGNALS_AND_SOCKETS)
+    ruleset = ruleset[: 24 if version >= 6 else 16 if version >= 4 else 8]
     number = libc.syscall(LANDLOCK_CREATE, ruleset, len(ruleset), 0)
     if number < 0:
         return False
     try:
         for place, rights in ((path, READ_FILE), *((lib, READ_FILE | READ_DIR) for lib in _own())):
             try:
-                opened = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+                opened = os.open(place, os.O_PATH | os.O_CLOEXEC)  # a pipe would be waited for
             except OSError:  # there is no such file: then there is nothing to leave
                 continue
             try:
