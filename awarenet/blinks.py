@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaincinv
 
 SHORTEST_S, LONGEST_S = 0.05, 0.5  # of a blink
 BASELINE_S = 1.5  # window of the median that is "open"; over twice the longest blink
@@ -125,6 +124,8 @@ def rate_interval(count: int, seconds: float, confidence: float) -> tuple[float,
     Source:
         Exact limits of a Poisson mean: Garwood, 1936, https://doi.org/10.1093/biomet/28.3-4.437.
     """
+    from scipy.special import gammaincinv  # late: it takes 0.2 s
+
     tail = (1 - confidence) / 2
     low = float(gammaincinv(count, tail)) if count else 0.0
     return low / seconds * 60, float(gammaincinv(count + 1, 1 - tail)) / seconds * 60

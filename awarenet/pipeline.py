@@ -104,7 +104,7 @@ class Detector:
             bundle.golden,
         )
         self._brought = finder is not None
-        self.finder = finder or create_face_finder(self.settings.faces)
+        self.finder = finder or create_face_finder(self.settings.faces, str(self.runtime.device))
 
     def with_settings(self, **sections: dict[str, object]) -> Detector:
         """Make a detector with some settings changed, as in `sampling={"frames": 8}`.
@@ -130,7 +130,7 @@ class Detector:
         other = copy.copy(self)
         other.settings = settings
         if settings.faces != self.settings.faces and not self._brought:
-            other.finder = create_face_finder(settings.faces)
+            other.finder = create_face_finder(settings.faces, str(self.runtime.device))
         return other
 
     def run(self, path: str | Path, should_stop: StopCheck | None = None) -> Iterator[Event]:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from awarenet.faces import Box, Face, crop_face, square_box
 
@@ -83,6 +82,9 @@ class Tracker:
         self, frame_index: int, time_s: float, shot: int, image: np.ndarray, faces: Sequence[Face]
     ) -> list[Sighting]:
         """Take the faces of the next sampled frame, (H, W, 3) uint8 RGB; give those kept."""
+        # late: it takes 0.4 s, and nobody waits for it before there are faces
+        from scipy.optimize import linear_sum_assignment
+
         if shot != self._shot:
             self._past += self._live
             self._live, self._shot = [], shot

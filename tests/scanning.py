@@ -64,7 +64,7 @@ def load(notes: Path, settings: Settings, threads: int) -> Odd:
     from awarenet import pipeline
     from awarenet.scan.worker import load as load_plain
 
-    pipeline.create_face_finder = lambda _: SkinFinder()
+    pipeline.create_face_finder = lambda *_: SkinFinder()
     return Odd(load_plain(settings, threads), notes)
 
 

@@ -37,7 +37,7 @@ def clips(tmp_path_factory) -> Path:
 @pytest.fixture
 def call(saved, monkeypatch, capsys):
     """Call the program in this process, with a finder for drawn faces."""
-    monkeypatch.setattr(awarenet.pipeline, "create_face_finder", lambda _: SkinFinder())
+    monkeypatch.setattr(awarenet.pipeline, "create_face_finder", lambda *_: SkinFinder())
 
     def run(*arguments: object, model: Path = saved) -> tuple[int, str, str]:
         words = [*map(str, arguments), "--model", str(model)]

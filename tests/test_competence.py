@@ -129,14 +129,17 @@ def test_features_of_other_networks_are_refused(features):
 def test_no_hook_stays_behind_whether_scoring_ends_or_breaks_off():
     runtime = Runtime(tiny_ensemble(), "cpu", "float32", 1, engine="torch")
 
+    engine = runtime.warm_up()  # which runs folded copies
+
     def hooks() -> int:
-        return sum(len(module._forward_hooks) for module in runtime.ensemble.modules())
+        networks = [runtime.ensemble, *(each for own in engine._networks.values() for each in own)]
+        return sum(len(part._forward_hooks) for each in networks for part in each.modules())
 
     before, asked = hooks(), []
     runtime.observe(golden_crops(2))
     with pytest.raises(Canceled):
         runtime.observe(golden_crops(3), should_stop=lambda: asked.append(0) or len(asked) > 1)
-    runtime.ensemble.members["mobilenet_v2"][1].forward = lambda images: 1 / 0
+    engine._networks["mobilenet_v2"][1].forward = lambda images: 1 / 0
     with pytest.raises(ZeroDivisionError):
         runtime.observe(golden_crops(2))
     assert hooks() == before

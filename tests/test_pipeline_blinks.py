@@ -93,7 +93,7 @@ def test_the_command_line_counts_blinks_when_asked_to(
     asked, saved, clips, blinking, monkeypatch, capsys
 ):
     if not asked:
-        monkeypatch.setattr(awarenet.pipeline, "create_face_finder", lambda _: SkinFinder())
+        monkeypatch.setattr(awarenet.pipeline, "create_face_finder", lambda *_: SkinFinder())
     words = [str(blinking if asked else clips / "one.mp4"), "--model", str(saved), "--frames", "4"]
     words += ["--set", "runtime.device=cpu", "--set", "faces.min_face_px=20"]
     assert main([*words, *["--blinks"][: int(asked)]]) == 0
