@@ -104,6 +104,7 @@ class Analyses:
             return
         path, temporary = self._path(key), None
         try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it may be gone
             handle, temporary = tempfile.mkstemp(".part", dir=self.folder)  # readable by us alone
             with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as entry:
                 write_analysis(entry, analysis, _put_array)
@@ -117,6 +118,12 @@ class Analyses:
                 Path(temporary).unlink(missing_ok=True)
         self.sweep()
 
+    def _listed(self) -> list[Path]:
+        try:
+            return list(self.folder.iterdir())
+        except OSError:  # the folder is gone, and with it what was to be removed
+            return []
+
     def sweep(self) -> None:
         """Remove what is too old, then the longest unused until the rest fits.
 
@@ -124,7 +131,7 @@ class Analyses:
         """
         with self._lock:
             entries, now = [], time.time()
-            for path in self.folder.iterdir():
+            for path in self._listed():
                 if not (_NAME.fullmatch(path.name) or path.suffix == ".part"):
                     continue
                 try:

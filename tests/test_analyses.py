@@ -277,3 +277,12 @@ def test_the_key_changes_with_the_versions(detector, clips, monkeypatch):
     key = analysis_key(clips / "one.mp4", detector)
     monkeypatch.setattr("awarenet.analyses.package_versions", lambda: {"awarenet": "another"})
     assert key != analysis_key(clips / "one.mp4", detector)
+
+
+def test_a_folder_that_somebody_removed_takes_no_answer_away(tmp_path, analysis):
+    kept = Analyses(tmp_path / "answers")
+    (tmp_path / "answers").rmdir()
+    kept.sweep()
+    assert kept.get("a" * 64) is None
+    kept.put("a" * 64, analysis)
+    assert kept.get("a" * 64) is not None
