@@ -8,9 +8,8 @@ judgment of its own: it runs `Detector.run` and shows the report, which is also 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,42 +18,39 @@ from typing import TYPE_CHECKING
 
 import awarenet
 from awarenet import scratch
-from awarenet.errors import AwareNetError, SettingsError
-from awarenet.settings import ROOT, AppSettings, Settings, load_settings
+from awarenet.errors import AwareNetError
+from awarenet.settings import ROOT, Settings, load_settings
 
-scratch.own_folder()  # these three are read when gradio is imported
+scratch.own_folder()  # these are read when gradio is imported, and when its queue is made
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-os.environ.setdefault("GRADIO_QUEUE_SESSION_RESUME_TTL", "60")  # s a lost connection keeps its job
+# or it would keep a row on each of 10,000 calls, and sum them up after every one (6.31)
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
 import gradio as gr  # noqa: E402
 
 from awarenet.panels.surroundings import heading  # noqa: E402
-from page import api  # noqa: E402
+from page import api, logs  # noqa: E402
 from page.batch import BatchTab  # noqa: E402
 from page.clip import ClipTab  # noqa: E402
 from page.compare import CompareTab  # noqa: E402
 from page.controls import find_examples  # noqa: E402
-from page.language import label, spoken_by, translations  # noqa: E402
+from page.language import label, spoken_by  # noqa: E402
 from page.pieces import Html  # noqa: E402
 from page.runner import Runner  # noqa: E402
+from page.server import Page, serve, stop, until_told  # noqa: E402
 
 if TYPE_CHECKING:
     from awarenet.pipeline import Detector
 
 EXAMPLES = ROOT / "assets" / "examples"
 KEPT_S, SWEEP_S = 3600, 600  # how long uploads and results stay on disk; how often that is checked
-THEME = gr.themes.Default(
-    primary_hue=gr.themes.colors.blue,
-    neutral_hue=gr.themes.colors.slate,
-    radius_size=gr.themes.sizes.radius_sm,
-    font=(gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "sans-serif"),
-).set(button_primary_background_fill="*primary_700")
 
 
 def build_app(
     detector: Detector | Callable[[], Detector],
     settings: Settings | None = None,
     examples: Path = EXAMPLES,
-) -> gr.Blocks:
+) -> Page:
     """Lay the page out.
 
     Args:
@@ -65,10 +61,9 @@ def build_app(
     settings = settings or Settings()
     scratch.own_folder(settings.app.temp_dir)
     kept, ahead = scratch.folder("answers"), examples / "answers"
-    runner = Runner(detector, kept, settings.app.kept_bytes, ahead)
-    with gr.Blocks(
-        title="AWARE-NET", analytics_enabled=False, delete_cache=(SWEEP_S, KEPT_S)
-    ) as page:
+    runner = Runner(detector, kept, settings.app.kept_bytes, ahead, settings.app)
+    with Page(title="AWARE-NET", analytics_enabled=False, delete_cache=(SWEEP_S, KEPT_S)) as page:
+        page.runner, runner.uploads.forget = runner, page.upload_file_set.discard
         title = Html(heading())
         api.offer(runner, settings.sampling.frames, settings.app.mcp)  # first: public names
         with gr.Tabs():
@@ -93,28 +88,6 @@ def build_app(
     return page
 
 
-def serve(page: gr.Blocks, app: AppSettings, **options: object) -> None:
-    """Start the server; what `options` says goes to `launch` and wins.
-
-    Raises:
-        SettingsError: A package that the settings need is missing.
-    """
-    if app.mcp and importlib.util.find_spec("mcp") is None:
-        raise SettingsError(
-            f"app.mcp = true needs a package that is not here; pip install "
-            f"'gradio[mcp]=={gr.__version__}', or set app.mcp = false"
-        )
-    page.queue(max_size=app.max_queue, default_concurrency_limit=1)
-    launch = {
-        "server_name": app.host, "server_port": app.port, "max_file_size": app.max_upload,
-        "theme": THEME, "css_paths": ROOT / "assets" / "page.css", "footer_links": ["api"],
-        "show_error": False, "enable_monitoring": False, "run_history": False, "share": False,
-        "ssr_mode": False, "mcp_server": app.mcp, "pwa": True, "i18n": translations(),
-        "favicon_path": ROOT / "assets" / "icon.svg",
-    }  # fmt: skip
-    page.launch(**{**launch, **options})
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Load the model, then serve the page until it is stopped; 2 when the settings are wrong."""
     parser = argparse.ArgumentParser("app.py", description=__doc__.partition("\n")[0])
@@ -123,24 +96,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     parser.add_argument("--host", help="address to listen on")
     parser.add_argument("--port", help="port to listen on")
+    parser.add_argument("--auth-file", metavar="FILE", help="ask for these USER:PASSWORD lines")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     args = parser.parse_args(argv)
     # a Space says where to listen by Gradio's own variables; what is typed here wins over them
     typed = {
         "model.source": args.model,
+        "app.auth_file": args.auth_file,
         "app.host": args.host or os.environ.get("GRADIO_SERVER_NAME"),
         "app.port": args.port or os.environ.get("GRADIO_SERVER_PORT"),
     }
     overrides = [f"{key}={value}" for key, value in typed.items() if value]
     try:
         settings = load_settings(args.settings, [*args.set, *overrides])
-        # the page is there while the model is still loaded
-        loading = ThreadPoolExecutor(1, "loading").submit(_ready, settings)
-        page = build_app(loading.result, settings)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that temporary files go
-        serve(page, settings.app, inbrowser=args.open, prevent_thread_lock=True)
-        loading.result()
-        page.block_thread()
+        with logs.to_stderr(settings.app.log), until_told() as told:
+            # the page is there while the model is still loaded
+            loading = ThreadPoolExecutor(1, "loading").submit(_ready, settings)
+            page = build_app(loading.result, settings)
+            serve(page, settings.app, inbrowser=args.open, prevent_thread_lock=True)
+            loading.result()
+            page.runner.detector()  # from now on it is ready
+            while page.is_running and not told.wait(0.5):
+                pass
+            stop(page, settings.app.grace_s)
     except (AwareNetError, OSError) as error:  # OSError: the port is taken, the address not ours
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -151,6 +129,7 @@ def _ready(settings: Settings) -> Detector:
     """Load the model and make it fast before the first clip comes."""
     detector = awarenet.load_detector(settings=settings)
     detector.runtime.warm_up()
+    importlib.import_module("pytorch_grad_cam")  # a second that the first clip need not wait for
     return detector
 
 

@@ -7,11 +7,11 @@ from html import escape
 
 import gradio as gr
 
-from awarenet import scratch
+from awarenet.errors import Canceled
 from awarenet.report import Report
 from page import controls
-from page.controls import SUFFIXES
-from page.pieces import told
+from page.line import Refusal
+from page.pieces import told, upload
 from page.runner import Answer, Runner
 
 
@@ -25,8 +25,8 @@ def offer(runner: Runner, frames: int, tools: bool = False) -> None:
             list of files, so `/batch` is then not listed; it can be called all the same.
     """
     with gr.Column(visible=False):
-        clip = gr.File(label="clip", file_types=SUFFIXES)
-        clips = gr.File(label="clips", file_count="multiple", file_types=SUFFIXES)
+        clip = upload(label="clip")
+        clips = upload(label="clips", file_count="multiple")
         count = gr.Slider(1, 512, frames, step=1, label="frames")
         maps = gr.Checkbox(False, label="heat_maps")
         stability = gr.Checkbox(False, label="stability")
@@ -52,15 +52,15 @@ def offer(runner: Runner, frames: int, tools: bool = False) -> None:
         if not clip:
             raise gr.Error("Choose a clip or a picture first.", print_exception=False)
         wish = controls.chosen(frames, heat_maps, stability, False, None)
-        try:
-            for event in runner.analyze(clip, wish, request.session_hash):
-                # a sign of life for each, or a call that is canceled would run to its end
-                done = isinstance(event, Answer)
-                yield event.analysis.report.to_dict() if done else gr.skip()
-        except Exception as error:  # Gradio renders its message as HTML
-            raise gr.Error(escape(told(error)), print_exception=False) from error
-        finally:
-            scratch.sweep_strays()
+        session = request.session_hash
+        with runner.uploads.held(session, [clip]):
+            try:
+                for event in runner.analyze(clip, wish, session):
+                    # a sign of life for each, or a call that is canceled would run to its end
+                    done = isinstance(event, Answer)
+                    yield event.analysis.report.to_dict() if done else gr.skip()
+            except Exception as error:  # Gradio renders its message as HTML
+                raise gr.Error(escape(told(error)), print_exception=False) from error
 
     def batch(clips: list[str], frames: int, request: gr.Request) -> Iterator[list]:
         """Judge many clips and pictures; a file that cannot be read does not end the others.
@@ -76,15 +76,23 @@ def offer(runner: Runner, frames: int, tools: bool = False) -> None:
         if not clips:
             raise gr.Error("Choose clips or pictures first.", print_exception=False)
         wish, reports = controls.chosen(frames, False, False, False, None), []
-        for clip in clips:
-            for event in runner.judge(clip, wish, request.session_hash):
-                if isinstance(event, Report):
-                    reports.append(event.to_dict())
-                yield gr.skip()
-            scratch.sweep_strays()
+        session = request.session_hash
+        with runner.uploads.held(session, clips):
+            for clip in clips:
+                try:
+                    for event in runner.judge(clip, wish, session, bool(reports)):
+                        if isinstance(event, Report):
+                            reports.append(event.to_dict())
+                        yield gr.skip()
+                except (Canceled, Refusal) as error:
+                    if isinstance(error, Canceled) or not reports:
+                        raise gr.Error(escape(told(error)), print_exception=False) from error
+                    # the server is about to stop: what is done is not lost
+                    report = runner.detector().failure(clip, "error", told(error))
+                    reports.append(report.to_dict())
         yield reports
 
-    same = {"concurrency_limit": 1, "concurrency_id": "model", "show_progress": "hidden"}
-    one.click(analyze, [clip, count, maps, stability], [report], api_name="analyze", **same)
+    hidden = {"show_progress": "hidden"}
+    one.click(analyze, [clip, count, maps, stability], [report], api_name="analyze", **hidden)
     listed = "undocumented" if tools else "public"
-    many.click(batch, [clips, count], [reports], api_name="batch", api_visibility=listed, **same)
+    many.click(batch, [clips, count], [reports], api_name="batch", api_visibility=listed, **hidden)

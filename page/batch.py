@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 import gradio as gr
 
-from awarenet import scratch
 from awarenet.errors import Canceled
-from awarenet.panels.answer import progress
 from awarenet.panels.rows import batch_table
 from awarenet.report import Report
 from awarenet.settings import Settings
 from page import controls
-from page.controls import SUFFIXES
 from page.language import label, spoken_by
-from page.pieces import Html
+from page.line import Refusal
+from page.pieces import Html, stage, told, upload
 from page.runner import Runner
 
 
@@ -27,9 +26,9 @@ class BatchTab:
     def __init__(self, runner: Runner, settings: Settings):
         """Lay the tab out in the current block."""
         self._runner, self._frames = runner, settings.sampling.frames
-        clips = gr.File(
-            label=label("Clips and pictures"), file_types=SUFFIXES, file_count="multiple",
-            height=160, elem_id="batch-clips",
+        clips = upload(
+            label=label("Clips and pictures"), file_count="multiple", height=160,
+            elem_id="batch-clips",
         )  # fmt: skip
         with gr.Row():
             go = gr.Button(label("Analyze all"), variant="primary", min_width=140)
@@ -41,8 +40,8 @@ class BatchTab:
             elem_id="batch-files",
         )  # fmt: skip
         go.click(
-            self.run, [clips], [line, result, files], concurrency_id="model", concurrency_limit=1,
-            api_visibility="private", show_progress="hidden",
+            self.run, [clips], [line, result, files], api_visibility="private",
+            show_progress="hidden",
         )  # fmt: skip
         # the run itself ends at the next frame, and then gives what it has
         quiet = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
@@ -58,23 +57,24 @@ class BatchTab:
         if not clips:
             raise gr.Error(say("Choose clips or pictures first."), print_exception=False)
         wish = controls.chosen(self._frames, False, False, False, None)
-        names, stopped = [Path(clip).name for clip in clips], False
+        names, stopped, session = [Path(clip).name for clip in clips], False, request.session_hash
+        self._runner.uploads.hold((session, "batch"), clips)
         for clip in clips:
             table = batch_table(reports, names[len(reports) :], say)
             yield gr.skip(), table, gr.File(visible=False)
             try:
-                for event in self._runner.judge(clip, wish, request.session_hash):
+                for event in self._runner.judge(clip, wish, session, bool(reports)):
                     if isinstance(event, Report):
                         reports.append(event)
-                    elif hasattr(event, "message"):
-                        stage = f"{names[len(reports)]}: {say(event.message)}"
-                        line = progress(stage, event.done, event.total, say)
-                        yield line, gr.skip(), gr.skip()
+                    elif not hasattr(event, "analysis"):
+                        yield stage(event, say, names[len(reports)]), gr.skip(), gr.skip()
             except Canceled:
                 stopped = True
                 break
-            finally:
-                scratch.sweep_strays()
+            except Refusal as refusal:  # before the first one, or the server is about to stop
+                gr.Warning(escape(told(refusal, say)))
+                stopped = True
+                break
         waiting = names[len(reports) :] if stopped else []
         if not reports:
             yield "", batch_table([], waiting, say), gr.File(visible=False)
@@ -86,7 +86,7 @@ class BatchTab:
 
     def halt(self, request: gr.Request) -> None:
         """Stop this session's run."""
-        self._runner.halt(request.session_hash)
+        self._runner.halt(request.session_hash, "batch")
 
 
 def _write(folder: Path, clips: list[str], reports: list[Report]) -> list[str]:

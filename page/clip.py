@@ -8,7 +8,6 @@ from pathlib import Path
 
 import gradio as gr
 
-from awarenet import scratch
 from awarenet.errors import Canceled
 from awarenet.panels import answer as cards
 from awarenet.panels import course, heat
@@ -18,10 +17,10 @@ from awarenet.panels.surroundings import privacy
 from awarenet.settings import Settings
 from awarenet.words import Words
 from page import controls, details
-from page.controls import SUFFIXES
 from page.documents import make_documents, report_file
 from page.language import label, spoken_by
-from page.pieces import Html, told
+from page.line import Waiting
+from page.pieces import Html, stage, told, upload, waiting_card
 from page.runner import Answer, Runner
 
 TO_ANSWER = "() => {window.answer.scrollIntoView({block: 'nearest'}); return []}"
@@ -37,7 +36,7 @@ class ClipTab:
         self._runner, self._kept_s = runner, kept_s
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
-                self.clip = gr.File(label=label("Clip or picture"), file_types=SUFFIXES, height=130)
+                self.clip = upload(label=label("Clip or picture"), height=130)
                 self.preview = Html()
                 with gr.Row():
                     go = gr.Button(label("Analyze"), variant="primary", scale=2, min_width=140)
@@ -68,22 +67,26 @@ class ClipTab:
         run = go.click(None, js=TO_ANSWER, **NOW).then(
             self.analyze, [clip, *self.controls.inputs()],
             [self.progress, self.answer, self.key, self.note, on.download, *on.all()],
-            concurrency_limit=1, concurrency_id="model", **QUIET,
+            **QUIET,
         )  # fmt: skip
         stop.click(self.halt, None, [self.progress, self.answer], **NOW).then(None, cancels=[run])
         clip.change(None, cancels=[run])  # before `choose`: after it, a new run could be hit
         cleared = [self.preview, self.progress, self.answer, self.key, self.note, on.column]
         clip.change(self.choose, [clip], cleared, **NOW)
-        on.person.input(self.choose_person, [self.key, on.person], on.of_person(), **QUIET)
-        on.cards.click(self.click_person, [self.key], [on.person, *on.of_person()], **QUIET)
-        on.course.click(self.click_moment, [self.key], [on.moment], **QUIET)
+        on.person.input(self.choose_person, [self.key, on.person], on.of_person(), **NOW)
+        on.cards.click(self.click_person, [self.key], [on.person, *on.of_person()], **NOW)
+        on.course.click(
+            self.click_moment, [self.key], [on.moment], concurrency_id="draw", concurrency_limit=1,
+            **QUIET,
+        )  # fmt: skip
         on.method.input(
             self.choose_method, [self.key, on.person, on.method], [on.gallery, on.slider],
-            concurrency_id="model", show_progress_on=[on.gallery], api_visibility="private",
+            concurrency_id="draw", concurrency_limit=1, show_progress_on=[on.gallery],
+            api_visibility="private",
         )  # fmt: skip
-        on.gallery.select(self.choose_map, [self.key, on.person, on.gallery], [on.slider], **QUIET)
+        on.gallery.select(self.choose_map, [self.key, on.person, on.gallery], [on.slider], **NOW)
         on.make.click(
-            make_documents(self._runner), [self.key, clip], [on.files], concurrency_id="model",
+            make_documents(self._runner), [self.key, clip], [on.files], concurrency_limit=1,
             api_visibility="private", show_progress_on=[on.make],
         )  # fmt: skip
         threshold, meaning = self.controls.threshold, self.controls.meaning
@@ -104,7 +107,7 @@ class ClipTab:
         say = spoken_by(request)
         if not clip:
             raise gr.Error(say("Choose a clip or a picture first."), print_exception=False)
-        name, failure = Path(clip).name, None
+        name, failure, waited = Path(clip).name, None, False
         wish = controls.chosen(frames, heat_maps, stability, blinks, threshold)
         session = request.session_hash
         skip = [gr.skip()] * (3 + len(self.details.all()))
@@ -118,9 +121,13 @@ class ClipTab:
                         yield self._filled(event, file, say)
                 elif hasattr(event, "analysis"):
                     yield [gr.skip(), cards.verdict_card(event.analysis.report, say), *skip]
+                elif isinstance(event, Waiting):
+                    waited = True
+                    yield ["", waiting_card(event, name, say), *skip]
                 else:
-                    line = cards.progress(event.message, event.done, event.total, say)
-                    partial, card = event.partial, gr.skip()
+                    line, partial = stage(event, say), event.partial
+                    card = cards.working_card(name, say) if waited else gr.skip()
+                    waited = False
                     if partial is not None:
                         card = cards.forming_card(name, partial.probability, partial.faces, say)
                     yield [line, card, *skip]
@@ -128,8 +135,6 @@ class ClipTab:
             yield ["", cards.stopped_card(say), *skip]
         except Exception as error:
             failure = told(error, say)
-        finally:
-            scratch.sweep_strays()
         if failure:
             yield ["", cards.failed_card(failure, say), *skip]
             raise gr.Error(escape(failure), print_exception=False)  # Gradio renders it as HTML
@@ -144,13 +149,14 @@ class ClipTab:
 
     def halt(self, request: gr.Request) -> tuple:
         """Stop this session's run within a frame, not only at its next sign of life."""
-        if not self._runner.halt(request.session_hash):
+        if not self._runner.halt(request.session_hash, "analyze"):
             return gr.skip(), gr.skip()
         return "", cards.stopped_card(spoken_by(request))
 
     def choose(self, path: str | None, request: gr.Request) -> list:
-        """Show the new file, and take the answer on the old one away."""
+        """Show the new file, and take the answer on the old one and that one itself away."""
         self.halt(request)
+        self._runner.uploads.hold((request.session_hash, "clip"), [path] if path else [])
         say = spoken_by(request)
         return [
             shown(path, say), "", cards.welcome_card(say), "", limits(None, say),

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import gradio as gr
 
-from awarenet import scratch
 from awarenet.errors import Canceled
-from awarenet.panels.answer import failed_card, progress, stopped_card, working_card
+from awarenet.panels.answer import failed_card, stopped_card, working_card
 from awarenet.panels.rows import compared
 from awarenet.settings import Settings
 from page import controls
-from page.controls import SUFFIXES
 from page.language import label, spoken_by
-from page.pieces import Html, told
+from page.pieces import Html, stage, told, upload
 from page.runner import Answer, Runner
 
 
@@ -27,16 +25,16 @@ class CompareTab:
         """Lay the tab out in the current block."""
         self._runner, self._frames = runner, settings.sampling.frames
         with gr.Row():
-            left = gr.File(label=label("Suspected original"), file_types=SUFFIXES, height=130)
-            right = gr.File(label=label("Suspected copy"), file_types=SUFFIXES, height=130)
+            left = upload(label=label("Suspected original"), height=130)
+            right = upload(label=label("Suspected copy"), height=130)
         with gr.Row():
             go = gr.Button(label("Compare"), variant="primary", min_width=140)
             stop = gr.Button(label("Stop"), min_width=80)
         line = Html()
         result = Html(elem_id="compared")
         run = go.click(
-            self.compare, [left, right], [line, result], concurrency_id="model",
-            concurrency_limit=1, api_visibility="private", show_progress="hidden",
+            self.compare, [left, right], [line, result], api_visibility="private",
+            show_progress="hidden",
         )  # fmt: skip
         quiet = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         stop.click(self.halt, None, [line, result], **quiet).then(None, cancels=[run])
@@ -52,28 +50,28 @@ class CompareTab:
         if not left or not right:
             raise gr.Error(say("Choose two clips or pictures first."), print_exception=False)
         wish = controls.chosen(self._frames, False, False, False, None)
+        session = request.session_hash
+        self._runner.uploads.hold((session, "compare"), [left, right])
         try:
             for path in (left, right):
                 yield "", working_card(Path(path).name, say)
-                for event in self._runner.analyze(path, wish, request.session_hash):
+                second = bool(reports)
+                for event in self._runner.analyze(path, wish, session, "compare", second):
                     if isinstance(event, Answer):
                         reports.append(event.analysis.report)
-                    elif hasattr(event, "message"):
-                        line = progress(event.message, event.done, event.total, say)
-                        yield line, gr.skip()
+                    elif not hasattr(event, "analysis"):
+                        yield stage(event, say), gr.skip()
             yield "", compared(*reports, say)
         except Canceled:
             yield "", stopped_card(say)
         except Exception as error:
             failure = told(error, say)
-        finally:
-            scratch.sweep_strays()
         if failure:
             yield "", failed_card(failure, say)
             raise gr.Error(escape(failure), print_exception=False)
 
     def halt(self, request: gr.Request) -> tuple:
         """Stop this session's run."""
-        if not self._runner.halt(request.session_hash):
+        if not self._runner.halt(request.session_hash, "compare"):
             return gr.skip(), gr.skip()
         return "", stopped_card(spoken_by(request))

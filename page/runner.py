@@ -1,4 +1,4 @@
-"""Runs analyses for the page: one model, a stop for each session, answers that are kept a while."""
+"""Runs analyses for the page: one model, a line to wait in, answers that are kept a while."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from threading import Event, Lock
+from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import numpy as np
+from gradio.context import LocalContext
 
 from awarenet.errors import Canceled
+from awarenet.settings import AppSettings
+from page.jobs import Job, Jobs
+from page.line import Line, Refusal, TookTooLong, Waiting
+from page.uploads import Uploads
 
 try:
     import spaces  # on ZeroGPU it has to come before torch, which nothing above imports
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
     from awarenet.pipeline import Analysis, Detector, Interim, Overlay, Progress
     from awarenet.report import Report
 
+TELL_S = 0.25  # how often progress is told at most; each time takes Gradio some 20 ms
 Chosen = dict[str, dict[str, object]]  # settings that a request changes, by section
 
 
@@ -36,7 +43,7 @@ class Answer:
     at_once: bool = False  # whether it was kept from an earlier run
 
 
-def seconds_wanted(path: str, chosen: str, session: str | None = None) -> int:
+def seconds_wanted(path: str, chosen: str, job: str | None = None) -> int:
     """Estimate how long a GPU is needed, s: ZeroGPU counts it against the visitor's quota."""
     wish = json.loads(chosen)
     frames = int(wish.get("sampling", {}).get("frames", 32))
@@ -53,6 +60,7 @@ class Runner:
         folder: Path,
         max_bytes: int,
         ahead: Path | None = None,
+        app: AppSettings | None = None,
     ):
         """Take a model, or a function that loads one when it is first needed.
 
@@ -61,12 +69,16 @@ class Runner:
             folder: Where answers are kept.
             max_bytes: Of all of them together.
             ahead: Folder of answers that were worked out ahead; None: there are none.
+            app: How many may wait, and for how long one may run; None: the defaults.
         """
+        app = app or AppSettings()
+        self.line, self.jobs, self.uploads = Line(app.max_queue), Jobs(), Uploads()
+        self._longest_s = app.deadline_s
+        self._loaded: Detector | None = None if callable(detector) else detector
         self._ahead = ahead
         self._load = cache(detector if callable(detector) else lambda: detector)
         self._loading = Lock()
         self._folder, self._max_bytes, self._kept = folder, max_bytes, None
-        self._stops: dict[str | None, Event] = {}  # of each browser session that has a run going
         self._run = self._events
         if spaces is not None:  # the same function where there is no ZeroGPU
             self._run = spaces.GPU(self._events, duration=seconds_wanted)
@@ -74,57 +86,109 @@ class Runner:
     def detector(self) -> Detector:
         """Give the model; loads it once."""
         with self._loading:
-            return self._load()
+            self._loaded = self._load()
+            return self._loaded
+
+    @property
+    def loaded(self) -> Detector | None:
+        """Give the model if it has been loaded; never waits."""
+        return self._loaded
 
     def analyze(
-        self, path: str, chosen: Chosen, session: str | None
-    ) -> Iterator[Progress | Interim | Answer]:
-        """Analyze a file, or give the answer that is kept; raises as `Detector.run`."""
+        self,
+        path: str,
+        chosen: Chosen,
+        session: str | None,
+        kind: str = "analyze",
+        promised: bool = False,
+    ) -> Iterator[Waiting | Progress | Interim | Answer]:
+        """Analyze a file when its turn has come, or give the answer that is kept.
+
+        Args:
+            path: Of the file.
+            chosen: What is changed in the settings.
+            session: Of the visitor.
+            kind: "analyze", "compare" or "batch", for the log and to be stopped by.
+            promised: One of many, the first of which was taken: it is not refused any more.
+
+        Raises:
+            Refusal: Too many wait, the server is about to stop, or it took too long.
+            Canceled: It was stopped.
+        """
         from awarenet.analyses import analysis_key
         from awarenet.answers import find_answer
         from awarenet.pipeline import Analysis
 
-        stopping = self._stops[session] = Event()
+        known_as = LocalContext.event_id.get(None)  # by which a client cancels it
+        with self.jobs.begin(session, kind, known_as, Path(path).name) as job:
+            with self.line.place(promised) as place:
+                # here, and not in a process of ZeroGPU's that ends with the clip
+                tuned = self.detector().with_settings(**chosen)
+                key = analysis_key(path, tuned)
+                found = self.kept().get(key)
+                if found is None and self._ahead:
+                    found = find_answer(self._ahead, path, tuned)
+                    if found is not None:
+                        self.kept().put(key, found)  # the tabs ask for more of it
+                at_once = found is not None
+                if not at_once:
+                    yield from self.line.until_turn(place, job.stop.is_set)
+                    for event in self._timed(path, chosen, job):
+                        if isinstance(event, Analysis):
+                            found = event
+                        else:
+                            yield event
+                    self.kept().put(key, found)
+            job.answered(found.report, at_once)
+            yield Answer(key, found, at_once)  # the next clip begins while this is shown
+
+    def _timed(
+        self, path: str, chosen: Chosen, job: Job
+    ) -> Iterator[Progress | Interim | Analysis]:
+        """Run an analysis for as long as one may take; progress is told now and then."""
+        from awarenet.pipeline import Progress
+
+        job.turn(self._longest_s)
+        began, told = monotonic(), 0.0
         try:
-            # here, and not in a process of ZeroGPU's that ends with the clip
-            tuned = self.detector().with_settings(**chosen)
-            key = analysis_key(path, tuned)
-            if kept := self.kept().get(key):
-                yield Answer(key, kept, at_once=True)
-                return
-            if self._ahead and (found := find_answer(self._ahead, path, tuned)):
-                self.kept().put(key, found)  # the tabs ask for more of it
-                yield Answer(key, found, at_once=True)
-                return
-            for event in self._run(path, json.dumps(chosen), session):
-                if isinstance(event, Analysis):
-                    self.kept().put(key, event)
-                    yield Answer(key, event)
-                else:
-                    yield event
-        finally:
-            stopping.set()
-            if self._stops.get(session) is stopping:
-                del self._stops[session]
+            for event in self._run(path, json.dumps(chosen), job.id):
+                if isinstance(event, Progress) and monotonic() - told < TELL_S:
+                    continue
+                told = monotonic()
+                yield event
+        except Canceled:
+            if job.late() and not job.stop.is_set():
+                raise TookTooLong(self._longest_s) from None
+            raise
+        self.line.took(monotonic() - began)
 
     def judge(
-        self, path: str, chosen: Chosen, session: str | None
-    ) -> Iterator[Progress | Interim | Report]:
-        """Analyze a file as one of many: a failure is its report too; raises Canceled alone."""
+        self, path: str, chosen: Chosen, session: str | None, promised: bool = False
+    ) -> Iterator[Waiting | Progress | Interim | Report]:
+        """Analyze a file as one of many: a failure is its report too.
+
+        Raises:
+            Canceled: It was stopped.
+            Refusal: It was not taken; one that took too long gets a report.
+        """
         try:
-            for event in self.analyze(path, chosen, session):
+            for event in self.analyze(path, chosen, session, "batch", promised):
                 yield event.analysis.report if isinstance(event, Answer) else event
-        except Canceled:
+        except TookTooLong as error:
+            yield self.detector().failure(path, "timeout", str(error))
+        except (Canceled, Refusal):
             raise
         except Exception as error:
             yield self.detector().failed(path, error)
 
-    def halt(self, session: str | None) -> bool:
-        """Stop a session's run within a frame; False where there is none."""
-        if session not in self._stops:
-            return False
-        self._stops[session].set()
-        return True
+    def halt(self, session: str | None, kind: str | None = None) -> bool:
+        """Stop a session's runs, or those of a kind, within a frame; False where there is none."""
+        return session is not None and self.jobs.halt(session, kind)
+
+    def leave(self, session: str) -> None:
+        """Stop what a session runs, and remove what it uploaded: its page was closed."""
+        self.halt(session)
+        self.uploads.leave(session)
 
     def kept(self) -> Analyses:
         """Give the store of answers."""
@@ -164,9 +228,7 @@ class Runner:
                 drawn.append(Overlay(person, moment.frame, moment.time_s, family, image))
         return drawn
 
-    def _events(
-        self, path: str, chosen: str, session: str | None
-    ) -> Iterator[Progress | Interim | Analysis]:
-        stop = self._stops.get(session)
+    def _events(self, path: str, chosen: str, job: str) -> Iterator[Progress | Interim | Analysis]:
+        asked = self.jobs.get(job)
         tuned = self.detector().with_settings(**json.loads(chosen))
-        yield from tuned.run(path, stop.is_set if stop else None)
+        yield from tuned.run(path, asked.should_stop if asked else None)

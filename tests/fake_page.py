@@ -56,7 +56,9 @@ class FakeDetector:
         )
         answers = f"{self.report} {self.steps} {self.pause_s} {self.error} {id(self)}"
         return SimpleNamespace(
-            config=SimpleNamespace(thresholds=thresholds, crop=SimpleNamespace(margin=0.15)),
+            config=SimpleNamespace(
+                name="fake", thresholds=thresholds, crop=SimpleNamespace(margin=0.15)
+            ),
             sha256=hashlib.sha256(answers.encode()).hexdigest(),
             revision=None,
         )
@@ -65,6 +67,10 @@ class FakeDetector:
         """Make the report of a file that met a bug."""
         words = f"a fault in awarenet, not in the file: {type(error).__name__}"
         return make_refusal("error", words, name=Path(path).name)
+
+    def failure(self, path: Path, status: str, message: str) -> Report:
+        """Make the report of a file that could not be analyzed."""
+        return make_refusal(status, message, name=Path(path).name)
 
     def with_settings(self, **sections: dict) -> FakeDetector:
         """Note which settings a run asks for; every run counts on the one object."""
@@ -133,18 +139,28 @@ def draw_frame(person: int, *, hot: float = 0.0, shift: int = 0) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def served(detector, *, options: dict | None = None, **page_options) -> Iterator[str]:
+def served(detector, **options) -> Iterator[str]:
     """Serve the page around a detector on a free port; gives its address."""
+    with serving(detector, **options) as (url, _):
+        yield url
+
+
+@contextlib.contextmanager
+def serving(
+    detector, *, options: dict | None = None, **page_options
+) -> Iterator[tuple[str, app.Page]]:
+    """Serve the page around a detector on a free port; gives its address and itself."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     logging.getLogger("httpx").setLevel(logging.WARNING)
     page = app.build_app(detector, **page_options)
+    settings = page_options.get("settings") or Settings()
     app.serve(
-        page, Settings().app, server_name="127.0.0.1", server_port=port,
+        page, settings.app, server_name="127.0.0.1", server_port=port,
         prevent_thread_lock=True, quiet=True, **options or {},
     )  # fmt: skip
     try:
-        yield f"http://127.0.0.1:{port}/"
+        yield f"http://127.0.0.1:{port}/", page
     finally:
         page.close()

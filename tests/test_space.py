@@ -207,6 +207,6 @@ def test_the_page_starts_there_and_answers(space, tmp_path):
         assert b"AWARE-NET" in page, process.poll()
     finally:
         process.terminate()
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=120)
     assert "Traceback" not in output, output
     assert files(space) == write_space(tmp_path / "fresh"), "the page wrote into its own folder"

@@ -7,11 +7,12 @@ equal.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 ROOT = Path(__file__).resolve().parents[2]
+Place = Annotated[str, Field(pattern=r"^[^\s;,]+$")]  # one of several; goes into a header as it is
 
 
 class Section(BaseModel):
@@ -169,14 +170,30 @@ class AppSettings(Section):
     port: int = Field(7860, ge=1, le=65535)
     # 1-1000 clips waiting; one is analyzed at a time
     max_queue: int = Field(8, ge=1, le=1000)
+    # seconds that one clip may take, above 0; then it is stopped, and its sender told so
+    deadline_s: float = Field(900, gt=0)
+    # seconds, 0 or more, that a clip under way has to end in when the server is told to stop
+    grace_s: float = Field(10, ge=0)
     # kb, mb or gb a file, refused while it uploads; limits.max_bytes holds as well
     max_upload: str = Field("500mb", pattern=r"^\d+(kb|mb|gb)$")
     # bytes of answers kept for an hour, so that the same file is answered at once
     kept_bytes: int = Field(1_000_000_000, ge=0)
-    # folder for uploads and results, emptied by age; empty: the system's own
+    # where uploads and results get a folder, removed at the end; empty: among the system's own
     temp_dir: str = ""
     # true or false; /analyze is a tool of the Model Context Protocol as well; needs gradio[mcp]
     mcp: bool = False
+    # plain or json: lines on stderr, one a job; no names of files, no addresses
+    log: Literal["plain", "json"] = "plain"
+    # sites that may show the page in a frame; a Space is shown by huggingface.co
+    frame_ancestors: tuple[Place, ...] = ("'self'", "https://huggingface.co")
+    # file of USER:PASSWORD lines that the page asks for; AWARENET_AUTH=USER:PASSWORD does the same
+    auth_file: str = ""
+    # uploads, and jobs, that a client may begin in a minute; 0: any number
+    rate_per_minute: int = Field(0, ge=0)
+    # addresses or networks of reverse proxies, whose X-Forwarded-For says who the client is
+    trusted_proxies: tuple[Place, ...] = ()
+    # path (/deepfakes) or address that a reverse proxy serves the page under; empty: /
+    root_path: str = Field("", pattern=r"^(/[^/\s]+(/[^/\s]+)*|https?://\S+)?$")
 
 
 class Settings(BaseModel):
