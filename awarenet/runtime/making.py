@@ -108,7 +108,7 @@ def _first_exact(
         words = f"{name} in {engine.name} moves probabilities by {drift:.4f}"
         last = place + 1 == len(dtypes)
         if drift > MOST_DRIFT[dtype] / (1 if last else UNASKED):
-            logger.warning("%s", words)
+            (logger.warning if last else logger.info)("%s", words)
             if not last:
                 failed = words
                 continue
