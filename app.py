@@ -26,6 +26,9 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 # or it would keep a row on each of 10,000 calls, and sum them up after every one (6.31)
 os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
+from awarenet.zero_gpu import find_lender  # noqa: E402
+
+find_lender()  # has to be there before torch, which gradio does not import
 import gradio as gr  # noqa: E402
 
 from awarenet.panels.surroundings import heading  # noqa: E402
@@ -113,6 +116,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             # the page is there while the model is still loaded
             loading = ThreadPoolExecutor(1, "loading").submit(_ready, settings)
             page = build_app(loading.result, settings)
+            if find_lender() is not None:
+                loading.result()  # what needs a GPU has to be known when the page is launched
             serve(page, settings.app, inbrowser=args.open, prevent_thread_lock=True)
             loading.result()
             page.runner.detector()  # from now on it is ready

@@ -21,7 +21,7 @@ from awarenet.explain import Preview
 from awarenet.faces import FaceFinder, create_face_finder
 from awarenet.quality.refusals import REFUSALS
 from awarenet.report import Report
-from awarenet.runtime import Runtime
+from awarenet.runtime import make_runtime
 from awarenet.settings import Settings, load_settings
 from awarenet.summary import nobody, with_verdict, without_verdict
 
@@ -94,7 +94,7 @@ class Detector:
         self.bundle = bundle
         self.settings = settings or Settings()
         chosen = self.settings.runtime
-        self.runtime = Runtime(
+        self.runtime = make_runtime(
             bundle.ensemble,
             chosen.device,
             chosen.dtype,

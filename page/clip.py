@@ -26,6 +26,7 @@ from page.runner import Answer, Runner
 TO_ANSWER = "() => {window.answer.scrollIntoView({block: 'nearest'}); return []}"
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 NOW = {**QUIET, "queue": False}
+STOPPED = "stopped"  # in the place of an answer's key
 
 
 class ClipTab:
@@ -69,7 +70,10 @@ class ClipTab:
             [self.progress, self.answer, self.key, self.note, on.download, *on.all()],
             **QUIET,
         )  # fmt: skip
-        stop.click(self.halt, None, [self.progress, self.answer], **NOW).then(None, cancels=[run])
+        # what is shown as stopped can be started again: Gradio lets no second run begin before
+        # the first one's end, and `cancels` would end whichever is on when its answer is back
+        run.then(self.conclude, [self.key], [self.progress, self.answer], **NOW)
+        stop.click(self.halt, None, [self.progress], **NOW)
         clip.change(None, cancels=[run])  # before `choose`: after it, a new run could be hit
         cleared = [self.preview, self.progress, self.answer, self.key, self.note, on.column]
         clip.change(self.choose, [clip], cleared, **NOW)
@@ -132,7 +136,7 @@ class ClipTab:
                         card = cards.forming_card(name, partial.probability, partial.faces, say)
                     yield [line, card, *skip]
         except Canceled:
-            yield ["", cards.stopped_card(say), *skip]
+            yield [gr.skip(), gr.skip(), STOPPED, *skip[1:]]
         except Exception as error:
             failure = told(error, say)
         if failure:
@@ -147,9 +151,15 @@ class ClipTab:
             gr.DownloadButton(value=file), *details.fill(answer.analysis, say),
         ]  # fmt: skip
 
-    def halt(self, request: gr.Request) -> tuple:
+    def halt(self, request: gr.Request) -> str | dict:
         """Stop this session's run within a frame, not only at its next sign of life."""
         if not self._runner.halt(request.session_hash, "analyze"):
+            return gr.skip()
+        return cards.stopping(spoken_by(request))
+
+    def conclude(self, key: str, request: gr.Request) -> tuple:
+        """Say that a run was stopped, once another one may begin."""
+        if key != STOPPED:
             return gr.skip(), gr.skip()
         return "", cards.stopped_card(spoken_by(request))
 

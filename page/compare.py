@@ -9,7 +9,7 @@ from pathlib import Path
 import gradio as gr
 
 from awarenet.errors import Canceled
-from awarenet.panels.answer import failed_card, stopped_card, working_card
+from awarenet.panels.answer import failed_card, stopped_card, stopping, working_card
 from awarenet.panels.rows import compared
 from awarenet.settings import Settings
 from page import controls
@@ -32,12 +32,12 @@ class CompareTab:
             stop = gr.Button(label("Stop"), min_width=80)
         line = Html()
         result = Html(elem_id="compared")
-        run = go.click(
+        go.click(
             self.compare, [left, right], [line, result], api_visibility="private",
             show_progress="hidden",
         )  # fmt: skip
         quiet = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
-        stop.click(self.halt, None, [line, result], **quiet).then(None, cancels=[run])
+        stop.click(self.halt, None, [line], **quiet)  # the run itself ends at the next frame
 
     def compare(
         self,
@@ -70,8 +70,8 @@ class CompareTab:
             yield "", failed_card(failure, say)
             raise gr.Error(escape(failure), print_exception=False)
 
-    def halt(self, request: gr.Request) -> tuple:
+    def halt(self, request: gr.Request) -> str | dict:
         """Stop this session's run."""
         if not self._runner.halt(request.session_hash, "compare"):
-            return gr.skip(), gr.skip()
-        return "", stopped_card(spoken_by(request))
+            return gr.skip()
+        return stopping(spoken_by(request))

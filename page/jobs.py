@@ -81,10 +81,6 @@ class Jobs:
             said |= {"waited": round(job.waited_s, 3), **job.facts}
             logger.info("job", extra={logs.FACTS: said})
 
-    def get(self, name: str) -> Job | None:
-        """Give a job by its id, while it is on."""
-        return self._all.get(name)
-
     def halt(
         self, session: str | None = None, kind: str | None = None, event: str | None = None
     ) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -17,13 +16,8 @@ from gradio.context import LocalContext
 from awarenet.errors import Canceled
 from awarenet.settings import AppSettings
 from page.jobs import Job, Jobs
-from page.line import Line, Refusal, TookTooLong, Waiting
+from page.line import LOOK_S, Line, Refusal, TookTooLong, Waiting
 from page.uploads import Uploads
-
-try:
-    import spaces  # on ZeroGPU it has to come before torch, which nothing above imports
-except ImportError:
-    spaces = None
 
 if TYPE_CHECKING:
     from awarenet.analyses import Analyses
@@ -41,14 +35,6 @@ class Answer:
     key: str
     analysis: Analysis
     at_once: bool = False  # whether it was kept from an earlier run
-
-
-def seconds_wanted(path: str, chosen: str, job: str | None = None) -> int:
-    """Estimate how long a GPU is needed, s: ZeroGPU counts it against the visitor's quota."""
-    wish = json.loads(chosen)
-    frames = int(wish.get("sampling", {}).get("frames", 32))
-    extra = 2 if wish.get("stability", {}).get("enabled") else 0
-    return min(20 + frames * (1 + extra) // 2, 120)
 
 
 class Runner:
@@ -79,15 +65,21 @@ class Runner:
         self._load = cache(detector if callable(detector) else lambda: detector)
         self._loading = Lock()
         self._folder, self._max_bytes, self._kept = folder, max_bytes, None
-        self._run = self._events
-        if spaces is not None:  # the same function where there is no ZeroGPU
-            self._run = spaces.GPU(self._events, duration=seconds_wanted)
 
-    def detector(self) -> Detector:
-        """Give the model; loads it once."""
-        with self._loading:
+    def detector(self, stopped: Callable[[], bool] = lambda: False) -> Detector:
+        """Give the model; loads it once.
+
+        Raises:
+            Canceled: `stopped` said so while somebody else had it loaded.
+        """
+        while not self._loading.acquire(timeout=LOOK_S):
+            if stopped():
+                raise Canceled("stopped while the model was loaded")
+        try:
             self._loaded = self._load()
             return self._loaded
+        finally:
+            self._loading.release()
 
     @property
     def loaded(self) -> Detector | None:
@@ -122,8 +114,7 @@ class Runner:
         known_as = LocalContext.event_id.get(None)  # by which a client cancels it
         with self.jobs.begin(session, kind, known_as, Path(path).name) as job:
             with self.line.place(promised) as place:
-                # here, and not in a process of ZeroGPU's that ends with the clip
-                tuned = self.detector().with_settings(**chosen)
+                tuned = self.detector(job.stop.is_set).with_settings(**chosen)
                 key = analysis_key(path, tuned)
                 found = self.kept().get(key)
                 if found is None and self._ahead:
@@ -133,7 +124,7 @@ class Runner:
                 at_once = found is not None
                 if not at_once:
                     yield from self.line.until_turn(place, job.stop.is_set)
-                    for event in self._timed(path, chosen, job):
+                    for event in self._timed(path, tuned, job):
                         if isinstance(event, Analysis):
                             found = event
                         else:
@@ -143,7 +134,7 @@ class Runner:
             yield Answer(key, found, at_once)  # the next clip begins while this is shown
 
     def _timed(
-        self, path: str, chosen: Chosen, job: Job
+        self, path: str, tuned: Detector, job: Job
     ) -> Iterator[Progress | Interim | Analysis]:
         """Run an analysis for as long as one may take; progress is told now and then."""
         from awarenet.pipeline import Progress
@@ -151,7 +142,7 @@ class Runner:
         job.turn(self._longest_s)
         began, told = monotonic(), 0.0
         try:
-            for event in self._run(path, json.dumps(chosen), job.id):
+            for event in tuned.run(path, job.should_stop):
                 if isinstance(event, Progress) and monotonic() - told < TELL_S:
                     continue
                 told = monotonic()
@@ -227,8 +218,3 @@ class Runner:
                 )  # fmt: skip
                 drawn.append(Overlay(person, moment.frame, moment.time_s, family, image))
         return drawn
-
-    def _events(self, path: str, chosen: str, job: str) -> Iterator[Progress | Interim | Analysis]:
-        asked = self.jobs.get(job)
-        tuned = self.detector().with_settings(**json.loads(chosen))
-        yield from tuned.run(path, asked.should_stop if asked else None)

@@ -82,6 +82,16 @@ def maps_by_method(
     """
     if unknown := [method for method in methods if method not in METHODS]:
         raise SettingsError(f"heat map method {unknown[0]!r}; there are {', '.join(METHODS)}")
+    return runtime.there(_draw, crops, list(methods), should_stop=should_stop)
+
+
+def _draw(
+    runtime: Runtime,
+    crops: np.ndarray,
+    methods: list[str],
+    should_stop: Callable[[], bool] | None = None,
+) -> dict[str, dict[str, np.ndarray]]:
+    """Do what `maps_by_method` does, where the networks are."""
     ensemble, side = runtime.ensemble, crops.shape[1]
     shape = (len(crops), side, side)
     maps = {

@@ -81,6 +81,12 @@ def kept_note(report: Report, say: Words = ENGLISH) -> str:
     return caption(words)
 
 
+def stopping(say: Words = ENGLISH) -> str:
+    """Build the line that stands there from Stop until the run has ended."""
+    words = escape(say("Stopping …"))
+    return f'<div class="aw-progress"><span aria-live="polite">{words}</span></div>'
+
+
 def stopped_card(say: Words = ENGLISH) -> str:
     """Build what stands in the place of the answer after Stop."""
     return card("", f"<h3>{escape(say('Stopped'))}</h3>{caption(say('There is no answer.'))}")

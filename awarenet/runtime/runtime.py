@@ -9,6 +9,7 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from awarenet.runtime.making import make_engine
 logger = logging.getLogger(__name__)
 
 StopCheck = Callable[[], bool]
+AT_ONCE_ON_CPU = 8  # crops; larger batches are hardly faster
 
 
 class Runtime:
@@ -116,6 +118,12 @@ class Runtime:
         self._reason = ", ".join(parts)
         logger.info("running on %s", self._reason)
 
+    @property
+    def at_once(self) -> int:
+        """Crops between two looks at the stop button."""
+        on_cpu = self.device.type == "cpu"
+        return min(self.batch_size, AT_ONCE_ON_CPU) if on_cpu else self.batch_size
+
     @functools.cached_property
     def costs(self) -> dict[str, int]:
         """By family: floating-point operations of its members together, on one crop."""
@@ -180,6 +188,23 @@ class Runtime:
                 for family in found[0].features
             },
         )
+
+    def there(
+        self,
+        task: Callable,
+        *args: object,
+        should_stop: StopCheck | None = None,
+        **options: object,
+    ) -> Any:
+        """Run a function where the networks run: `task(runtime, *args, should_stop=…)`.
+
+        Args:
+            task: Of a module, so that it can be named in another process; see `lending`.
+            args: Arrays, and plain things.
+            should_stop: For the task to ask.
+            options: Plain things.
+        """
+        return task(self, *args, should_stop=should_stop, **options)
 
     def grids(
         self, crops: np.ndarray, should_stop: StopCheck | None = None

@@ -20,14 +20,6 @@ from awarenet.evidence import Evidence
 from awarenet.scoring import Calibration
 from awarenet.tracks import Sighting, Track
 
-BATCH_ON_CPU = 8  # crops between two looks at the stop button; larger batches are hardly faster
-
-
-def batch_size(evidence: Evidence) -> int:
-    """Crops that are scored at once."""
-    own = evidence.runtime.batch_size
-    return min(own, BATCH_ON_CPU) if evidence.runtime.device.type == "cpu" else own
-
 
 def steps(evidence: Evidence) -> list[np.ndarray]:
     """Give the (F, K) bool masks of networks to ask, each with those before it: one, or more."""
@@ -68,12 +60,13 @@ def ask(evidence: Evidence, sightings: list[Sighting], wanted: np.ndarray) -> It
         left = wanted & ~evidence.known(each)
         if left.any():
             groups.setdefault(left.tobytes(), []).append(each)
+    at_once = evidence.runtime.at_once
     done = len(sightings) - sum(map(len, groups.values()))
     yield done
     for left, group in groups.items():
         mask = np.frombuffer(left, bool).reshape(wanted.shape)
-        for start in range(0, len(group), batch_size(evidence)):
-            batch = group[start : start + batch_size(evidence)]
+        for start in range(0, len(group), at_once):
+            batch = group[start : start + at_once]
             _score(evidence, batch, mask)
             done += len(batch)
             yield done

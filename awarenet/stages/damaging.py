@@ -11,8 +11,6 @@ from awarenet.evidence import Evidence, Progress, is_outside
 from awarenet.scoring import TrackScore
 from awarenet.stability import DAMAGES, check, pick
 
-BATCH = 4  # crops between two looks at the stop button
-
 
 def damage(evidence: Evidence) -> Iterator[Progress]:
     """Find out how far the answer stands; raises Canceled."""
@@ -22,10 +20,10 @@ def damage(evidence: Evidence) -> Iterator[Progress]:
     known = np.stack([evidence.logits[sightings[n]] for n in pick(len(sightings), frames)])
 
     def score(crops: np.ndarray) -> TrackScore:
-        batches = range(0, len(crops), BATCH)
+        at_once = evidence.runtime.at_once
         logits = [
-            evidence.runtime.logits(crops[start : start + BATCH], evidence.should_stop)
-            for start in batches
+            evidence.runtime.logits(crops[start : start + at_once], evidence.should_stop)
+            for start in range(0, len(crops), at_once)
         ]
         return evidence.judge(np.concatenate(logits))
 

@@ -17,7 +17,7 @@ from awarenet.explain import Preview
 from awarenet.provenance import read as read_provenance
 from awarenet.quality.refusals import refused
 from awarenet.settings import ProvenanceSettings
-from awarenet.stages.asking import ask, batch_size, opinion, steps
+from awarenet.stages.asking import ask, opinion, steps
 from awarenet.tracks import Sighting, Tracker
 from awarenet.video import Frame
 
@@ -86,7 +86,7 @@ class _FirstOpinion:
 
     def __init__(self, evidence: Evidence):
         self._evidence, self._waiting, self._largest = evidence, [], []
-        self._needed = min(FIRST_BATCH, batch_size(evidence))
+        self._needed = min(FIRST_BATCH, evidence.runtime.at_once)
         self._wanted = steps(evidence)[0]
 
     def form(self, seen: list[Sighting]) -> Partial | None:
@@ -101,7 +101,7 @@ class _FirstOpinion:
             for _ in ask(evidence, self._waiting[: self._needed], self._wanted):
                 evidence.check_stop()
             self._waiting = self._waiting[self._needed :]
-            self._needed = batch_size(evidence)
+            self._needed = evidence.runtime.at_once
         judged = [each for each in self._largest if each in evidence.logits]
         return Partial(opinion(evidence, judged), len(judged))
 
