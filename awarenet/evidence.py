@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -150,17 +151,21 @@ class Evidence:
             MediaError: A network gave no number.
         """
         self.check_numbers(logits)
+        return track_score(logits, **self.scoring)
+
+    @property
+    def scoring(self) -> dict[str, Any]:
+        """How logits become a person's score: what `track_score` and `possible` both take."""
         chosen, fitted = self.settings.verdict, self.bundle.config.calibration
-        combiner = self.runtime.ensemble.combiner
-        return track_score(
-            logits,
-            partial(judge, combiner),
-            Calibration(fitted.scale, fitted.offset) if fitted else Calibration(),
-            pooling=combiner.pooling,
-            confidence=chosen.confidence,
-            resamples=chosen.resamples,
-            seed=chosen.seed,
-        )
+        combiner = self.bundle.ensemble.combiner
+        return {
+            "combine": partial(judge, combiner),
+            "calibration": Calibration(fitted.scale, fitted.offset) if fitted else Calibration(),
+            "pooling": combiner.pooling,
+            "confidence": chosen.confidence,
+            "resamples": chosen.resamples,
+            "seed": chosen.seed,
+        }
 
     def decides(self) -> tuple[parts.Person, int]:
         """Say who decides the clip, and how many were seen too briefly for that."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -46,7 +45,7 @@ def film(path: Path, height: int, people: int) -> None:
         out.mux(stream.encode())
 
 
-def repeat(path: Path, target: Path, times: int) -> None:
+def repeat(path: Path, target: Path, times: int) -> Path:
     """Play a clip again and again, as it is stored: packets are copied, nothing is encoded."""
     with av.open(str(target), "w") as out:
         written = None
@@ -54,10 +53,11 @@ def repeat(path: Path, target: Path, times: int) -> None:
             with av.open(str(path)) as source:
                 stream = source.streams.video[0]
                 written = written or out.add_stream_from_template(stream)
-                later = turn * int(Fraction(BASE_S) / stream.time_base)
+                later = turn * stream.duration
                 for packet in source.demux(stream):
                     if packet.dts is None:
                         continue
                     packet.pts, packet.dts = packet.pts + later, packet.dts + later
                     packet.stream = written
                     out.mux(packet)
+    return target

@@ -23,6 +23,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from filming import repeat
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
@@ -61,23 +63,6 @@ def draw(path: Path, seed: int, seconds: float) -> Path:
         frames.append(frame)
     write_clip(path, frames, RATE)
     return path
-
-
-def repeat(path: Path, target: Path, times: int) -> Path:
-    """Put copies of a clip one after the other, without encoding it again."""
-    with av.open(str(target), "w") as container:
-        copy = None
-        for turn in range(times):
-            with av.open(str(path)) as source:
-                stream = source.streams.video[0]
-                copy = copy or container.add_stream_from_template(stream)
-                for packet in source.demux(stream):
-                    if packet.dts is not None:
-                        packet.dts += turn * stream.duration
-                        packet.pts += turn * stream.duration
-                        packet.stream = copy
-                        container.mux(packet)
-    return target
 
 
 def describe(path: Path, name: str, label: int) -> Clip:

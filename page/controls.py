@@ -12,16 +12,14 @@ import gradio as gr
 
 from awarenet import scratch
 from awarenet.atomic import written_whole
-from awarenet.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from awarenet.panels import threshold as threshold_panel
 from awarenet.panels.surroundings import privacy
 from awarenet.settings import Settings
 from awarenet.words import Words
 from page.language import label
-from page.pieces import Html
+from page.pieces import SUFFIXES, Html
 from page.runner import Chosen, Runner
 
-SUFFIXES = [*VIDEO_SUFFIXES, *IMAGE_SUFFIXES]
 _copying = threading.Lock()  # two visitors may take the same example at once
 
 

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 expect.set_options(timeout=120_000)  # ms; only a page that fails takes so long
 
+TABS = ["People", "Over time", "Families", "Heat maps", "Stability", "Provenance", "Raw"]
 WIDTHS = (1280, 390)  # px: a laptop, a phone
 # texts with less than 4.5:1 against the first opaque background behind them, WCAG 2.2, 1.4.3
 POOR_CONTRAST = """elements => {

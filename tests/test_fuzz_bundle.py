@@ -4,6 +4,8 @@ import copy
 import json
 import random
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,16 @@ def loaded_or_refused(folder: Path) -> bool:
     return True
 
 
+@contextmanager
+def restored(path: Path) -> Iterator[bytes]:
+    """Put a file back as it was; gives what is in it."""
+    original = path.read_bytes()
+    try:
+        yield original
+    finally:
+        path.write_bytes(original)
+
+
 def places(content: object, here: tuple = ()) -> list[tuple]:
     """Paths to every value of a JSON document."""
     found = [here] if here else []
@@ -57,8 +69,7 @@ def places(content: object, here: tuple = ()) -> list[tuple]:
 @pytest.mark.parametrize("name", ["config.json", f"{MEMBER}/config.json"])
 def test_a_config_with_any_other_value_in_it(own, name):
     path = own / name
-    original = path.read_bytes()
-    whole = json.loads(original)
+    whole = json.loads(path.read_bytes())
     everywhere = places(whole)
 
     @QUICK
@@ -78,22 +89,17 @@ def test_a_config_with_any_other_value_in_it(own, name):
         path.write_text(json.dumps(changed), "utf-8")
         loaded_or_refused(own)
 
-    try:
+    with restored(path):
         change()
-    finally:
-        path.write_bytes(original)
 
 
 @QUICK
 @given(content=JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60))
 def test_a_config_of_anything(own, content):
     path = own / "config.json"
-    original = path.read_bytes()
-    try:
+    with restored(path):
         path.write_bytes(content)
         assert not loaded_or_refused(own)
-    finally:
-        path.write_bytes(original)
 
 
 @pytest.mark.parametrize(
@@ -107,24 +113,18 @@ def test_a_config_of_anything(own, content):
 @pytest.mark.parametrize("name", ["config.json", f"{MEMBER}/config.json"])
 def test_a_config_made_to_exhaust_its_reader(own, name, content):
     path = own / name
-    original = path.read_bytes()
-    try:
+    with restored(path):
         path.write_bytes(content)
         assert not loaded_or_refused(own)
-    finally:
-        path.write_bytes(original)
 
 
 @pytest.mark.parametrize("name", ["golden.safetensors", f"{MEMBER}/model.safetensors"])
 @pytest.mark.parametrize("length", [2**63 - 1, 2**40, 200_000_000])
 def test_a_header_of_weights_that_claims_to_be_huge(own, name, length):
     path = own / name
-    original = path.read_bytes()
-    try:
+    with restored(path) as original:
         path.write_bytes(length.to_bytes(8, "little") + original[8:])
         assert not loaded_or_refused(own)
-    finally:
-        path.write_bytes(original)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from awarenet.panels.bars import spoken
 from awarenet.report import Report
 from awarenet.view import NO_ANSWER, VERDICTS, bar, caption, card, head, listed, percent
 from awarenet.words import ENGLISH, Words
@@ -144,14 +145,7 @@ def explained(report: Report, say: Words = ENGLISH) -> str:
 def _scale(report: Report, say: Words) -> str:
     """Draw probability, interval and threshold on one rail from 0 to 100%."""
     low, high = report.interval
-    label = say(
-        "Probability of manipulation {probability}, interval {low} to {high}, threshold "
-        "{threshold}",
-        probability=percent(report.probability),
-        low=percent(low),
-        high=percent(high),
-        threshold=percent(report.threshold),
-    )
+    label = spoken(report, say)
     at = report.threshold * 100
     mark = escape(say("threshold {threshold}", threshold=percent(report.threshold)))
     ends = f"<span>0% · {say('genuine')}</span><span>100% · {say('manipulated')}</span>"

@@ -109,7 +109,13 @@ def scale_drawing(report: Report, say: Words = ENGLISH) -> Drawing:
         Label((x(0), y + 38), f"0% {say('genuine')}"),
         Label((x(1), y + 38), f"100% {say('manipulated')}", "end"),
     )
-    said = say(
+    return Drawing(y + 46, spoken(report, say), shapes)
+
+
+def spoken(report: Report, say: Words = ENGLISH) -> str:
+    """Say in one sentence what is drawn of an answer."""
+    low, high = report.interval
+    return say(
         "Probability of manipulation {probability}, interval {low} to {high}, threshold "
         "{threshold}",
         probability=percent(report.probability),
@@ -117,7 +123,6 @@ def scale_drawing(report: Report, say: Words = ENGLISH) -> Drawing:
         high=percent(high),
         threshold=percent(report.threshold),
     )
-    return Drawing(y + 46, said, shapes)
 
 
 def wide(words: str) -> float:

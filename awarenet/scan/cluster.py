@@ -32,7 +32,7 @@ class Cluster:
             SettingsError: Ray is not installed.
         """
         self._loading, self._workers, self._runtime = loading, workers, runtime
-        self._ray = _import_ray()
+        self._ray = import_ray()
         self._joined = False
 
     def open(self) -> None:
@@ -133,10 +133,15 @@ def _join(ray: ModuleType) -> None:
         ) from error
 
 
-def _import_ray() -> ModuleType:
+def import_ray() -> ModuleType:
+    """Import Ray, which is an extra; it shall not call home.
+
+    Raises:
+        SettingsError: It is not here.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
     try:
         import ray
     except ImportError:
-        raise SettingsError("--engine ray needs a package: pip install 'ray>=2.50'") from None
+        raise SettingsError("the engine `ray` needs a package: pip install 'ray>=2.50'") from None
     return ray

@@ -10,14 +10,11 @@ Shapes: T frames of one person, F families, K members a family.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 
 from awarenet.bounds import complete, decided, possible
-from awarenet.ensemble import judge
 from awarenet.evidence import Evidence
-from awarenet.scoring import Calibration
 from awarenet.tracks import Sighting, Track
 
 
@@ -96,22 +93,15 @@ def settled(evidence: Evidence, wanted: np.ndarray) -> bool:
     Raises:
         Canceled: As asked.
     """
-    chosen, fitted = evidence.settings.verdict, evidence.bundle.config.calibration
-    combiner, tracks = evidence.bundle.ensemble.combiner, list(evidence.tracks.values())
-    people = []
+    people, tracks = [], list(evidence.tracks.values())
     for track in tracks:
         logits = np.stack([evidence.logits[each] for each in track.sightings])
         people.append(
             possible(
                 logits,
                 wanted.all(axis=1),
-                partial(judge, combiner),
-                Calibration(fitted.scale, fitted.offset) if fitted else Calibration(),
                 threshold=evidence.threshold,
-                pooling=combiner.pooling,
-                confidence=chosen.confidence,
-                resamples=chosen.resamples,
-                seed=chosen.seed,
+                **evidence.scoring,
             )
         )
         if not people[-1].settled:

@@ -6,39 +6,24 @@ from pathlib import Path
 import pytest
 from browsing import (
     POOR_CONTRAST,
+    TABS,
     WIDTHS,
     analyze,
     choose,
     judged,
     open_tab,
     opened,
-    start,
     tabs,
     wait_for,
 )
-from clips import write_clip
-from fake_page import FakeDetector, Stage, draw_frame, served
+from fake_page import FakeDetector, Stage, served
 from fake_report import FAMILIES, make_refusal, make_report
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from awarenet import view
 from awarenet.panels import heat
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = start(playwright)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    path = tmp_path_factory.mktemp("clips") / "interview.mp4"
-    return write_clip(path, [draw_frame(1, hot=0.1, shift=i % 4) for i in range(8)])
 
 
 @pytest.fixture
@@ -65,7 +50,6 @@ def page(chromium, stage, detector):
 
 
 MODES = ["One clip", "Compare two", "Many files"]
-TABS = ["People", "Over time", "Families", "Heat maps", "Stability", "Provenance", "Raw"]
 
 
 def test_a_clip_gets_a_verdict_nine_scores_weights_and_heat_maps(page, clip):

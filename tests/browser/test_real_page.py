@@ -7,9 +7,9 @@ from pathlib import Path
 import av
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import analyze, choose, open_tab, opened, start
+from browsing import TABS, analyze, choose, open_tab, opened
 from fake_page import served
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 import awarenet
 from awarenet.settings import load_settings
@@ -17,7 +17,6 @@ from awarenet.settings import load_settings
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 EXAMPLES = Path(awarenet.__file__).parents[1] / "assets" / "examples"
-TABS = ["People", "Over time", "Families", "Heat maps", "Stability", "Provenance", "Raw"]
 SETTINGS = ("sampling.frames=6", "explain.frames=1", "stability.frames=2")
 
 
@@ -26,14 +25,6 @@ def url():
     settings = load_settings(None, [*SETTINGS, "stability.enabled=true"])
     with served(awarenet.load_detector(settings=settings), settings=settings) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = start(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,28 +1,13 @@
 """A crowd before the page: who waits is told so, who is refused too, and closed pages stop."""
 
 import pytest
-from browsing import analyze, choose, opened, start, wait_for
-from clips import write_clip
-from fake_page import FakeDetector, draw_frame, serving
-from playwright.sync_api import expect, sync_playwright
+from browsing import analyze, choose, opened, wait_for
+from fake_page import FakeDetector, serving
+from playwright.sync_api import expect
 
 from awarenet.settings import AppSettings, Settings
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = start(playwright)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    path = tmp_path_factory.mktemp("clips") / "interview.mp4"
-    return write_clip(path, [draw_frame(1) for _ in range(4)])
 
 
 def test_a_crowd_is_told_its_places_and_a_closed_page_gives_its_own_up(chromium, clip):

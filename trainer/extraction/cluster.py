@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import TypeVar
 
-from awarenet.errors import AwareNetError, SettingsError
+from awarenet.errors import AwareNetError
+from awarenet.scan.cluster import import_ray
 from trainer.extraction.pool import AHEAD, TRIES, Died, Turns, become_worker
 
 Job = TypeVar("Job")
@@ -46,7 +47,7 @@ def run_on_ray(
         SettingsError: Ray is not installed.
         Exception: What `work` raises.
     """
-    ray = _import_ray()
+    ray = import_ray()
     with connected(ray, workers):
         shared = ray.put(work)
         task = ray.remote(num_cpus=1, max_retries=0)(_do)
@@ -113,12 +114,3 @@ def connected(ray: ModuleType, workers: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
-
-
-def _import_ray() -> ModuleType:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
-    try:
-        import ray
-    except ImportError:
-        raise SettingsError("the engine `ray` needs a package: pip install ray") from None
-    return ray
