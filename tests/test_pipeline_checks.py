@@ -136,7 +136,7 @@ def test_stopping_between_two_steps_of_a_check_ends_it_there(detector, long, sta
     assert reached.count(stage) == 2 and reached[-1] == stage
 
 
-@pytest.mark.parametrize(("stage", "crops"), [("stability", 4), ("explain", 10)])
+@pytest.mark.parametrize(("stage", "crops"), [("stability", 8), ("explain", 10)])
 def test_stopping_within_a_step_of_a_check_ends_before_the_next_batch(
     detector, long, monkeypatch, stage, crops
 ):
@@ -152,10 +152,12 @@ def test_stopping_within_a_step_of_a_check_ends_before_the_next_batch(
 
     monkeypatch.setattr(detector.runtime, "logits", watched)
     tuned = detector.with_settings(
-        stability={"enabled": True, "frames": 6}, explain={"enabled": True, "frames": 2}
+        sampling={"frames": 10},
+        stability={"enabled": True, "frames": 10},
+        explain={"enabled": True, "frames": 2},
     )
     with pytest.raises(Canceled):
         for event in tuned.run(long, should_stop=lambda: bool(busy_with)):
             seen.append(getattr(event, "stage", "Interim"))
-    assert busy_with == [crops]  # six faces in batches of four; one face blanked in ten ways
+    assert busy_with == [crops]  # ten faces in batches of eight; one blanked in ten ways
     assert seen.count(stage) <= 3

@@ -37,12 +37,6 @@ def gather(evidence: Evidence) -> Iterator[Progress]:
     yield Progress("decode", 0, 1, "Opening the file")
     with evidence.clock("decode"), _readable(evidence.path):
         evidence.info = evidence.file.probe()
-        evidence.quantization = evidence.file.quantization()
-    if chosen.provenance.enabled:
-        with evidence.clock("decode"):
-            evidence.provenance = read_provenance(
-                evidence.file, evidence.info, _trusted(chosen.provenance), evidence.should_stop
-            )
     total = max(min(count, evidence.info.frame_count), 1)
     tracker = Tracker(margin=crop.margin, side=crop.side)
     first = _FirstOpinion(evidence)
@@ -60,7 +54,10 @@ def gather(evidence: Evidence) -> Iterator[Progress]:
 
 
 def _found(evidence: Evidence, tracker: Tracker) -> Iterator[list[Sighting]]:
-    """Decode the clip's samples and find the faces in each; raises as `gather`."""
+    """Decode the clip's samples and find the faces in each, then read what nothing waits for.
+
+    Raises as `gather`.
+    """
     sampled = evidence.file.sample(evidence.info, evidence.settings.sampling.frames)
     shot = 0
     with closing(sampled):
@@ -68,13 +65,26 @@ def _found(evidence: Evidence, tracker: Tracker) -> Iterator[list[Sighting]]:
             with evidence.clock("decode"), _readable(evidence.path):
                 frame = next(sampled, None)
             if frame is None:
-                return
+                break
             if frame.shot != shot:
                 shot = frame.shot
                 evidence.cuts_s.append(max(frame.time_s, 0.0))
             with evidence.clock("detect"):
                 seen = _find(evidence, frame, tracker)
             yield seen
+    _look_aside(evidence)  # while the last faces are judged
+
+
+def _look_aside(evidence: Evidence) -> None:
+    """Read how coarsely the file is compressed, and what it says of its origin."""
+    chosen = evidence.settings.provenance
+    with evidence.clock("decode"), _readable(evidence.path):
+        evidence.quantization = evidence.file.quantization()
+    if chosen.enabled:
+        with evidence.clock("decode"):
+            evidence.provenance = read_provenance(
+                evidence.file, evidence.info, _trusted(chosen), evidence.should_stop
+            )
 
 
 class _FirstOpinion:
