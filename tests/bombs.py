@@ -10,7 +10,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from awarenet.cage import OpenedFile
+from awarenet.errors import MediaError
+from awarenet.settings import LimitSettings
+
 SIDE = 8192  # px, that a header claims
+LIMITS = LimitSettings()
 
 
 def write_avi(path: Path, count: int, *, scale: int = 1, rate: int = 25) -> Path:
@@ -140,3 +145,17 @@ def _chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(
         ">I", zlib.crc32(name + content)
     )  # fmt: skip
+
+
+def look(path: Path, limits: LimitSettings = LIMITS) -> str:
+    """Do what an analysis does with a file; give its status and the reason, or ok."""
+    try:
+        with OpenedFile(path, limits) as file:
+            info = file.probe()
+            file.quantization()
+            file.metadata(image=info.kind == "image")
+            assert len(list(file.sample(info, 8))) >= 1
+    except MediaError as error:
+        assert str(path.parent) not in str(error)
+        return f"{error.status} {error.values['reason']}"
+    return "ok"

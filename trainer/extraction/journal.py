@@ -25,6 +25,7 @@ import numpy as np
 
 from awarenet.errors import AwareNetError
 from trainer.extraction.extract import Crop, Extracted
+from trainer.extraction.writing import explained
 from trainer.stamps import difference
 
 try:
@@ -57,7 +58,8 @@ class Journal:
             made_of: Everything that the crops depend on, as JSON.
 
         Raises:
-            AwareNetError: It was made of something else, or another run is adding to it.
+            AwareNetError: It was made of something else, another run is adding to it, or it cannot
+                be written.
         """
         self.path = path
         self._file = path.open("a+b", buffering=0)
@@ -85,8 +87,9 @@ class Journal:
         self._write(b"".join(_to_line(one) for one in done))
 
     def _write(self, data: bytes) -> None:
-        while data:  # a disk that fills up takes part of it, then raises
-            data = data[self._file.write(data) :]
+        with explained(self.path.parent):
+            while data:  # a disk that fills up takes part of it, then raises
+                data = data[self._file.write(data) :]
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from trainer.extraction.extract import Extracted, ExtractSettings
 from trainer.extraction.journal import Journal, Journals, claim
 from trainer.extraction.pool import Died, run_here, run_in_pool
 from trainer.extraction.store import Batch, Cut, FolderStore, ShardStore, clear_scratch, scratch_of
+from trainer.extraction.writing import explained
 from trainer.manifest import Row, write_rows
 from trainer.splits import split_hash
 
@@ -107,7 +108,13 @@ def run(
         journals = Journals(root, made_of)
         share = _share(store.plan(known, parts), shard)
         total = sum(len(batch.clips) for batch in share)
-        batches = [batch for batch in share if _is_missing(batch, journals, retry)]
+        batches = []
+        for batch in share:
+            if _is_missing(batch, journals, retry):
+                batches.append(batch)
+            elif not store.is_whole(batch, root):
+                log.warning("shard %s is cut off or gone; it is written again", batch.name)
+                batches.append(batch)
         del journals
         jobs = [(clip, parts[clip.name]) for batch in batches for clip in batch.clips]
         log.info("%d of %d clips to do", len(jobs), total)
@@ -126,7 +133,8 @@ def run(
         written, rows = None, 0
         if shard is None:
             written = root / manifest
-            rows = write_rows(iterate_rows(root, known, parts, part_of_frame), written, notes)
+            with explained(root):
+                rows = write_rows(iterate_rows(root, known, parts, part_of_frame), written, notes)
     return Summary(total, len(jobs), progress.crops, dict(progress.failures), written, rows)
 
 

@@ -10,25 +10,27 @@ Source of the format: https://github.com/webdataset/webdataset.
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+import tarfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from awarenet.errors import AwareNetError, SettingsError
+from awarenet.errors import SettingsError
 from trainer.datasets import Clip
 from trainer.extraction.extract import Crop, Extracted, ExtractSettings, extract_clip
+from trainer.extraction.writing import explained
 
 CROPS, SHARDS = "crops", "shards"  # folders beside the manifest
 PART = ".part"  # ends the name of what is not whole yet
+TAR_END = bytes(1024)  # POSIX.1-2017, pax; then Python fills up to a whole record
 CROP_NAME = re.compile(r"-\d{5,}(-[1-9]\d{0,2})?")  # what a crop's name adds to that of its clip
 
 
@@ -56,6 +58,10 @@ class FolderStore:
         """Every clip is a batch."""
         return [Batch(clip.name, (clip,)) for clip in sorted(clips, key=lambda clip: clip.name)]
 
+    def is_whole(self, batch: Batch, root: Path) -> bool:
+        """Believe it: to look at millions of files would take longer than to train on them."""
+        return True
+
     def place(self, done: Extracted, part: str, root: Path, scratch: Path) -> Extracted:
         """Write the crops of a clip; called by the process that cut them.
 
@@ -66,7 +72,7 @@ class FolderStore:
             AwareNetError: They cannot be written.
         """
         folder = Path(CROPS, part, hashlib.sha256(done.clip.encode()).hexdigest()[:2])
-        with _explained(root):
+        with explained(root):
             if not done.crops:  # an earlier attempt may have got further
                 for old in (root / folder).glob(f"{glob.escape(done.clip)}-*"):
                     if CROP_NAME.fullmatch(old.stem[len(done.clip) :]):
@@ -114,6 +120,15 @@ class ShardStore:
             for start in range(0, len(those), self.clips)
         ]
 
+    def is_whole(self, batch: Batch, root: Path) -> bool:
+        """Tell whether a shard that was written is still there to its end, two empty blocks."""
+        try:
+            with (root / SHARDS / f"{batch.name}.tar").open("rb") as file:
+                size = file.seek(-len(TAR_END), os.SEEK_END) + len(TAR_END)
+                return size % tarfile.RECORDSIZE == 0 and file.read() == TAR_END
+        except OSError:  # gone, or shorter than that
+            return False
+
     def place(self, done: Extracted, part: str, root: Path, scratch: Path) -> Extracted:
         """Leave the images to the process that writes the shard."""
         return done
@@ -139,7 +154,7 @@ class ShardStore:
 
         path = Path(SHARDS, f"{batch.name}.tar")
         placed = []
-        with _explained(root):
+        with explained(root):
             for folder in (root / SHARDS, scratch):
                 folder.mkdir(parents=True, exist_ok=True)
             temporary = scratch / f"{path.name}{PART}"
@@ -210,14 +225,3 @@ def _about(clip: Clip, crop: Crop) -> dict[str, object]:
         "compression": clip.compression,
         "face_px": crop.face_px,
     }
-
-
-@contextlib.contextmanager
-def _explained(root: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise AwareNetError(
-            f"cannot write under {root}: {error.strerror or error}; what is done is kept, so make "
-            "room and prepare again"
-        ) from error
