@@ -133,9 +133,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _ready(settings: Settings) -> Detector:
     """Load the model and make it fast before the first clip comes."""
     detector = awarenet.load_detector(settings=settings)
-    detector.runtime.warm_up()
-    importlib.import_module("pytorch_grad_cam")  # a second that the first clip need not wait for
+    warm_up(detector)
     return detector
+
+
+def warm_up(detector: Detector) -> None:
+    """Do what the first clip need not wait for."""
+    detector.runtime.warm_up()
+    importlib.import_module("pytorch_grad_cam")  # a second
 
 
 demo = build_app(lambda: awarenet.load_detector())  # where Gradio's reloader and the Hub look

@@ -12,7 +12,6 @@ JSON.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import socket
@@ -26,6 +25,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from hardware import add_save, describe, publish
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a plain call knows its own folder
@@ -119,6 +119,7 @@ def measure(clip: Path, folder: str, overrides: list[str]) -> dict[str, float]:
     took["load the bundle"], detector = seconds_of(
         lambda: pipeline.load_detector(settings=settings)
     )
+    took["warm up"], _ = seconds_of(lambda: app.warm_up(detector))
 
     from playwright.sync_api import sync_playwright
 
@@ -156,27 +157,28 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--short", action="store_true", help="a clip of 4 s, 8 frames")
+    add_save(parser, "page")
     args = parser.parse_args()
+    machine = describe()
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     with tempfile.TemporaryDirectory(prefix="awarenet-") as folder:
         clip = Path(folder) / "clip.mp4"
         play_again(OWN, clip, 4.0 if args.short else 10.0)
         took = measure(clip, folder, ["sampling.frames=8"] if args.short else [])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / UNIT
-    print(f"{'':20} {'s':>6} {'asked for':>10}")
+    table = [f"{'':20} {'s':>6} {'asked for':>10}"]
     for name, seconds in took.items():
         most = f"< {MOST_S[name]:g}" if name in MOST_S else ""
-        print(f"{name:20} {seconds:6.2f} {most:>10}")
-    print(f"{'peak memory, GB':20} {peak:6.2f}")
+        table.append(f"{name:20} {seconds:6.2f} {most:>10}")
+    table.append(f"{'peak memory, GB':20} {peak:6.2f}")
     record = {
         "benchmark": "page",
         "short": args.short,
-        "cores": os.cpu_count(),
         **{f"{name.replace(' ', '_').replace(':', '')}_s": round(s, 2) for name, s in took.items()},
         "peak_gb": round(peak, 2),
         "fits": all(took[name] < most for name, most in MOST_S.items() if name in took),
     }
-    print(json.dumps(record))
+    publish(record, table, args.save, machine)
 
 
 if __name__ == "__main__":
