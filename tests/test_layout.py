@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MAX_LINES = 300
 ROWS = [  # a file imports only from above its own row
-    {"errors", "_tvcompat", "odds", "segments", "methods", "atomic", "ahead"} | {"confinement"},
+    {"errors", "_tvcompat", "odds", "segments", "methods", "atomic", "ahead"}
+    | {"confinement", "zero_gpu"},
     {"resampling"},
     {"settings", "hashing", "hub", "shots", "scoring", "combine", "quality", "nets", "blinks"}
     | {"damage", "competence"},
