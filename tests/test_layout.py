@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MAX_LINES = 300
 ROWS = [  # a file imports only from above its own row
     {"errors", "_tvcompat", "odds", "segments", "methods", "atomic", "ahead"}
-    | {"confinement", "zero_gpu"},
+    | {"confinement", "printable", "zero_gpu"},
     {"resampling"},
     {"settings", "hashing", "hub", "shots", "scoring", "combine", "quality", "nets", "blinks"}
     | {"damage", "competence"},

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
 from signing import NOISE, jpeg, read, remark
 
+from awarenet.printable import MOST_CHARACTERS, shown
 from awarenet.provenance.container import MOST_ENTRIES, POSITION
-from awarenet.provenance.words import MOST_CHARACTERS, REMARKS, shown
+from awarenet.provenance.words import REMARKS
 
 
 @pytest.fixture(scope="module")

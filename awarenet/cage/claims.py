@@ -16,8 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from awarenet.cage import wire
 from awarenet.errors import MediaError, MediaStatus
+from awarenet.printable import shown
 from awarenet.provenance.container import MOST_ENTRIES
-from awarenet.provenance.words import shown
 from awarenet.quality.refusals import refused
 from awarenet.settings import LimitSettings
 from awarenet.video import Frame, MediaInfo

@@ -16,6 +16,7 @@ from awarenet.documents.source import about_input, provenance
 from awarenet.panels import charts
 from awarenet.panels.answer import NO_ANSWER, explained, figures
 from awarenet.panels.people import seen
+from awarenet.printable import shown
 from awarenet.report import Person, Report
 from awarenet.view import VERDICTS, percent, sentence
 from awarenet.words import Words
@@ -38,7 +39,7 @@ def contents(analysis: Analysis, say: Words) -> Contents:
     return Contents(
         language=say.language,
         title=say("awarenet report on"),
-        name=report.input.name,
+        name=shown(report.input.name),
         tone=report.verdict or "none",
         heading=_heading(report, say),
         lead=explained(report, say) if answered else say(NO_ANSWER[report.status][1]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from awarenet.panels.bars import spoken
+from awarenet.printable import shown
 from awarenet.report import Report
 from awarenet.view import NO_ANSWER, VERDICTS, bar, caption, card, head, listed, percent
 from awarenet.words import ENGLISH, Words
@@ -46,7 +47,7 @@ def verdict_card(report: Report, say: Words = ENGLISH) -> str:
 def working_card(name: str, say: Words = ENGLISH) -> str:
     """Build what stands in the place of the answer while there is none yet."""
     title = escape(say("Analyzing"))
-    return card("working", f"<h3>{title}</h3><p class='aw-caption'>{escape(name)}</p>")
+    return card("working", f"<h3>{title}</h3><p class='aw-caption'>{escape(shown(name))}</p>")
 
 
 def forming_card(name: str, probability: float, faces: int, say: Words = ENGLISH) -> str:
@@ -58,7 +59,7 @@ def forming_card(name: str, probability: float, faces: int, say: Words = ENGLISH
     )
     rail = f'<div class="aw-forming">{bar(probability)}</div>'
     title = escape(say("Analyzing"))
-    body = f"<h3>{title}</h3><p class='aw-caption'>{escape(name)}</p>{rail}{caption(words)}"
+    body = f"<h3>{title}</h3><p class='aw-caption'>{escape(shown(name))}</p>{rail}{caption(words)}"
     return card("working", body)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from awarenet.panels.answer import verdict_card
+from awarenet.printable import shown
 from awarenet.report import Report
 from awarenet.view import NO_ANSWER, bar, caption, chip, percent, table
 from awarenet.words import ENGLISH, Words
@@ -15,7 +16,8 @@ def batch_table(reports: Sequence[Report], waiting: Sequence[str], say: Words = 
     """Build the table of a batch: what was found so far, then the names of what waits."""
     rows = [_row(report, say) for report in reports]
     rows += [
-        [escape(name), f'<span class="aw-small">{say("waiting")}</span>', ""] for name in waiting
+        [escape(shown(name)), f'<span class="aw-small">{say("waiting")}</span>', ""]
+        for name in waiting
     ]
     if not rows:
         return caption(say("Choose clips and pictures, then analyze all of them."))
@@ -43,14 +45,14 @@ def compared(left: Report, right: Report, say: Words = ENGLISH) -> str:
     rows = [
         [escape(name), escape(str(a)), escape(str(b))] for name, a, b in _facts(left, right, say)
     ]
-    columns = ["", left.input.name, right.input.name]
+    columns = ["", shown(left.input.name), shown(right.input.name)]
     return f'<div class="aw-two">{cells}</div>{_difference(left, right, say)}' + table(
         columns, rows
     )
 
 
 def _row(report: Report, say: Words) -> list[str]:
-    name = escape(report.input.name)
+    name = escape(shown(report.input.name))
     if report.status != "ok":
         what, _ = NO_ANSWER[report.status]
         words = say("No answer: {what}", what=say(what))

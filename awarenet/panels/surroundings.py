@@ -6,6 +6,7 @@ from html import escape
 from pathlib import PurePath
 from urllib.parse import quote
 
+from awarenet.printable import shown
 from awarenet.quality import LIMITS
 from awarenet.quality.own_limits import own_limits
 from awarenet.report import Report
@@ -73,8 +74,10 @@ def preview(path: str | None, say: Words = ENGLISH) -> str:
             'preload="metadata"></video>'
         )
     elif suffix in SHOWS_IN_BROWSERS:
-        inner = f'<img src="{source}" alt="{escape(name)}">'
+        inner = f'<img src="{source}" alt="{escape(shown(name))}">'
     else:
-        words = say("No preview of {name} in a browser; it is analyzed all the same.", name=name)
+        words = say(
+            "No preview of {name} in a browser; it is analyzed all the same.", name=shown(name)
+        )
         inner = f"<p>{escape(words)}</p>"
     return f'<div class="aw-preview">{inner}</div>'

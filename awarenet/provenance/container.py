@@ -15,7 +15,7 @@ from PIL import ExifTags, Image
 
 from awarenet.media import open_container
 from awarenet.photograph import opened
-from awarenet.provenance.words import shown
+from awarenet.printable import shown
 from awarenet.quality.refusals import refused
 
 MOST_ENTRIES = 60

@@ -16,7 +16,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from awarenet.errors import Canceled
-from awarenet.provenance.words import remark, shown
+from awarenet.printable import shown
+from awarenet.provenance.words import remark
 from awarenet.report import Credentials, Notice
 
 DEADLINE_S = 30.0  # wall clock of the process that reads them

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from awarenet.report import Notice
 
-MOST_CHARACTERS = 200
-
 # Of codes, what they say in English: a remark is REMARKS[code].format(**values).
 REMARKS = {
     "remote_credentials": "It points to Content Credentials at {host}; they were not fetched, so "
@@ -43,10 +41,3 @@ REMARKS = {
 def remark(code: str, **values: str) -> Notice:
     """Make one of `REMARKS`."""
     return Notice(code=code, message=REMARKS[code].format(**values), values=values)
-
-
-def shown(value: object, most: int = MOST_CHARACTERS) -> str:
-    """Give a value as one line of so many characters; what is not printable becomes a space."""
-    text = str(value)[: most * 4]  # cut first: a value may have megabytes
-    line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
-    return line if len(line) <= most else line[: most - 1] + "…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from awarenet.errors import MediaError, MediaStatus
+from awarenet.printable import shown
 
 # Of reasons, what they say in English: a report's message is REFUSALS[reason].format(**values),
 # and its values hold the reason too, since one status of a report has several.
@@ -48,5 +49,7 @@ REFUSALS = {
 
 def refused(status: MediaStatus, reason: str, **values: object) -> MediaError:
     """Make the error of a file that cannot be analyzed, for one of `REFUSALS`."""
+    if "name" in values:
+        values["name"] = shown(values["name"])
     message = REFUSALS[reason].format(**values)
     return MediaError(status, message, {"reason": reason, **values})
