@@ -36,7 +36,7 @@ from page import api, logs  # noqa: E402
 from page.batch import BatchTab  # noqa: E402
 from page.clip import ClipTab  # noqa: E402
 from page.compare import CompareTab  # noqa: E402
-from page.controls import find_examples  # noqa: E402
+from page.controls import find_examples, take_example  # noqa: E402
 from page.language import label, spoken_by  # noqa: E402
 from page.pieces import Html  # noqa: E402
 from page.runner import Runner  # noqa: E402
@@ -81,7 +81,7 @@ def build_app(
             """Say what stands here in the reader's language; take the example that a link names."""
             say, wanted = spoken_by(request), request.query_params.get("example")
             named = [path for path in find_examples(examples) if path.stem == wanted]
-            chosen = gr.File(value=str(named[0])) if named else gr.skip()
+            chosen = gr.File(value=take_example(named[0])) if named else gr.skip()
             return [heading(say), chosen, *clip.static(say)]
 
         page.load(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import CHROMIUM
+from installed import CHROMIUM
 from playwright.sync_api import Browser, Page, expect
 
 expect.set_options(timeout=120_000)  # ms; only a page that fails takes so long

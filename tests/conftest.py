@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from installed import CHROMIUM
 
-CHROMIUM = Path("/usr/bin/chromium")
 HUB_HOME = tempfile.mkdtemp(prefix="awarenet-tests-")
 
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):

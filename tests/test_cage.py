@@ -13,7 +13,7 @@ import pytest
 from clips import write_clip
 
 from awarenet.cage import OpenedFile, protections
-from awarenet.cage.processes import CAGED, Zygote
+from awarenet.cage.processes import CAGED, Child, Zygote
 from awarenet.errors import Canceled, MediaError
 from awarenet.quantization import read_quantization
 from awarenet.settings import LimitSettings
@@ -239,3 +239,13 @@ def test_nothing_stays_open_after_a_hundred_files(clip):
             file.metadata(image=False)
     assert opened() == before
     assert wait_for(lambda: not children_of(zygote()))
+
+
+def test_a_child_that_is_ended_twice_takes_nobody_elses_files_with_it(clip, tmp_path):
+    child = Child(clip, LIMITS)
+    child.kill()
+    others = [open(tmp_path / str(number), "wb") for number in range(20)]  # its numbers again
+    child.kill()
+    for other in others:
+        other.write(b"still open")
+        other.close()

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import documented
 import pytest
 import tiny_detector
-from conftest import CHROMIUM
+from installed import CHROMIUM
 
 from awarenet import documents
 from awarenet.pipeline import Analysis

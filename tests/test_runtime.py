@@ -1,5 +1,7 @@
 """The runtime and its engines: the right logits, in every batch and format, and honest reasons."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from torch import nn
 from awarenet.combine import TwoTier
 from awarenet.ensemble import Ensemble, judge
 from awarenet.errors import AwareNetError, Canceled, SettingsError
-from awarenet.runtime import Known, Runtime, making
+from awarenet.runtime import Known, Runtime, ask_exactly, making
 from awarenet.runtime import runtime as runtimes
 from awarenet.runtime.choosing import computes_in_bfloat16
 from awarenet.runtime.engine import Job, Seen
@@ -247,3 +249,34 @@ def test_the_runtime_says_what_it_chose_and_why():
         "cpu (asked for), openvino (the faster one on a CPU), float32 (asked for; it moves"
     )
     assert runtime.reason.endswith("threads")
+
+
+def test_a_format_that_was_refused_is_not_compiled_again_for_the_same_faces(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setitem(making.MOST_DRIFT, torch.bfloat16, 0.0)
+    dtypes, made = [(torch.bfloat16, "fast"), (torch.float32, "exact")], []
+    own = making.OpenVinoEngine
+
+    def counted(ensemble: Ensemble, dtype: torch.dtype, threads: int):
+        made.append(dtype)
+        return own(ensemble, dtype, threads)
+
+    monkeypatch.setattr(making, "OpenVinoEngine", counted)
+    ensemble, crops = tiny_ensemble(1), random_crops(2)
+
+    def reason(known: Known) -> str:
+        wish = ("openvino", "the faster one on a CPU")
+        return making.make_engine(ensemble, threading.RLock(), wish, dtypes, known).reason
+
+    known = Known(crops, ask_exactly(ensemble, crops).logits)
+    first = reason(known)
+    assert made == [torch.bfloat16, torch.float32] and "bfloat16 in openvino moves" in first
+    assert reason(known) == first
+    assert made[2:] == [torch.float32]
+    others = random_crops(3)
+    reason(Known(others, ask_exactly(ensemble, others).logits))
+    assert made[3:] == [torch.bfloat16, torch.float32]
+    for path in (tmp_path / "awarenet" / "refused").iterdir():
+        path.write_text("no number")
+    assert reason(known) == first
+    assert made[5:] == [torch.bfloat16, torch.float32]

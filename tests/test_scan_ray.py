@@ -23,7 +23,7 @@ def test_without_the_package_a_line_says_how_to_get_it(clips, monkeypatch, capsy
     monkeypatch.setitem(sys.modules, "ray", None)
     assert main([str(clips), "--engine", "ray"]) == 2
     err = capsys.readouterr().err
-    assert err == "error: --engine ray needs a package: pip install 'ray>=2.50'\n"
+    assert err == "error: the engine `ray` needs a package: pip install 'ray>=2.50'\n"
     assert "'ray>=2.50'"[1:-1] in (TESTS.parent / "pyproject.toml").read_text("utf-8")
 
 

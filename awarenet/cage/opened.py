@@ -67,9 +67,9 @@ class OpenedFile:
 
     def close(self) -> None:
         """End the child; the next question starts another."""
-        if self._child is not None:
-            self._child.kill()
-            self._child = None
+        child, self._child = self._child, None  # first: a generator's end may come in between
+        if child is not None:
+            child.kill()
 
     def probe(self) -> MediaInfo:
         """Find out what the file is. Raises as `video.probe`, and Canceled."""

@@ -54,14 +54,18 @@ class Child:
         return wire.receive(self._connection, self._come, seconds)
 
     def kill(self) -> None:
-        """End it at once, wherever it is."""
+        """End it at once, wherever it is; once, or we would close what others have opened since."""
+        handle, self._handle = self._handle, None
+        number, self._number = self._number, None
+        if number is None:
+            return
         with suppress(ProcessLookupError):
-            if self._handle is not None:  # never another process that got the same number
-                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            if handle is not None:  # never another process that got the same number
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
             else:
-                os.kill(self._number, signal.SIGKILL)
-        if self._handle is not None:
-            os.close(self._handle)
+                os.kill(number, signal.SIGKILL)
+        if handle is not None:
+            os.close(handle)
         self._connection.close()
         self.memory.close()
 

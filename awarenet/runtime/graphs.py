@@ -27,6 +27,7 @@ from torch import nn
 
 from awarenet.errors import AwareNetError
 from awarenet.runtime.engine import watched
+from awarenet.runtime.remembering import cache_folder
 
 if TYPE_CHECKING:
     import openvino
@@ -108,7 +109,7 @@ def _architecture(network: nn.Module, layer: str, side: int) -> openvino.Model:
     key = hashlib.sha256(json.dumps(known).encode()).hexdigest()
     with _lock:
         if key not in _in_memory:
-            path = _folder() / f"{key}.xml"
+            path = cache_folder("graphs") / f"{key}.xml"
             try:
                 _in_memory[key] = ov.Core().read_model(path)
                 path.touch()  # used last
@@ -176,12 +177,6 @@ def _keep(graph: openvino.Model, path: Path) -> None:
             old.with_suffix(".bin").unlink(missing_ok=True)
     except (OSError, RuntimeError) as error:
         logger.info("graphs are not kept: %s", error)
-
-
-def _folder() -> Path:
-    """Where graphs are kept; see https://specifications.freedesktop.org/basedir-spec/."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "awarenet" / "graphs"
 
 
 class _WithGrid(nn.Module):

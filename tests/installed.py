@@ -1,0 +1,5 @@
+"""What tests need that pip does not install."""
+
+from pathlib import Path
+
+CHROMIUM = Path("/usr/bin/chromium")
