@@ -8,7 +8,6 @@ judgment of its own: it runs `Detector.run` and shows the report, which is also 
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -133,14 +132,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _ready(settings: Settings) -> Detector:
     """Load the model and make it fast before the first clip comes."""
     detector = awarenet.load_detector(settings=settings)
-    warm_up(detector)
+    detector.warm_up()
     return detector
-
-
-def warm_up(detector: Detector) -> None:
-    """Do what the first clip need not wait for."""
-    detector.runtime.warm_up()
-    importlib.import_module("pytorch_grad_cam")  # a second
 
 
 demo = build_app(lambda: awarenet.load_detector())  # where Gradio's reloader and the Hub look

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -132,6 +133,12 @@ class Detector:
         if settings.faces != self.settings.faces and not self._brought:
             other.finder = create_face_finder(settings.faces, str(self.runtime.device))
         return other
+
+    def warm_up(self) -> None:
+        """Do what the first file need not wait for; what is not done here is done when it comes."""
+        self.runtime.warm_up()
+        if self.settings.explain.enabled:
+            importlib.import_module("pytorch_grad_cam")  # a second
 
     def run(self, path: str | Path, should_stop: StopCheck | None = None) -> Iterator[Event]:
         """Analyze one file step by step.

@@ -5,13 +5,9 @@ whose sender goes away.
 """
 
 import json
-import os
 import re
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -19,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from gradio_client import Client, handle_file
+from real_server import running, wait_until
 
 from awarenet.settings import ROOT
 
@@ -56,46 +53,17 @@ def day(tmp_path_factory):
     for name in ("home", "temp", "page", "watch"):
         (work / name).mkdir()
     (work / "watch" / "sitecustomize.py").write_text(WATCH)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    names = {
-        **os.environ, "HOME": str(work / "home"), "TMPDIR": str(work / "temp"),
+    folders = {
+        "HOME": str(work / "home"), "TMPDIR": str(work / "temp"),
         "PYTHONPATH": str(work / "watch"), "SEEN": str(work / "seen"),
     }  # fmt: skip
-    for name in ("XDG_CACHE_HOME", "GRADIO_TEMP_DIR", "MPLCONFIGDIR", "HF_HOME"):
-        names.pop(name, None)
     chosen = ["--set", f"app.temp_dir={work / 'page'}", "--set", "sampling.frames=2"]
-    with (work / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "app.py", "--port", str(port), *chosen],
-            cwd=ROOT, env=names, stderr=log, stdout=log,
-        )  # fmt: skip
-    try:
-        url = f"http://127.0.0.1:{port}/"
-        wait_until(lambda: ready(url), 120)
+    with running(work / "log", *chosen, environment=folders) as (url, server):
         use(url, work)
         during = left_in(work / "page")
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0, (work / "log").read_text("utf-8")[-2000:]
-    finally:
-        server.kill()
-        server.wait()
     return work, during
-
-
-def ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}readyz").status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-def wait_until(what, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, f"it did not happen within {seconds} s"
-        time.sleep(0.1)
 
 
 def use(url: str, work: Path) -> None:
