@@ -10,7 +10,7 @@ import gradio as gr
 from awarenet.errors import Canceled
 from awarenet.report import Report
 from page import controls
-from page.line import Refusal
+from page.line import Closing, Refusal
 from page.pieces import told, upload
 from page.runner import Answer, Runner
 
@@ -85,10 +85,12 @@ def offer(runner: Runner, frames: int, tools: bool = False) -> None:
                             reports.append(event.to_dict())
                         yield gr.skip()
                 except (Canceled, Refusal) as error:
-                    if isinstance(error, Canceled) or not reports:
+                    ending = runner.line.closed  # then a run is stopped by the server
+                    if not reports or (isinstance(error, Canceled) and not ending):
                         raise gr.Error(escape(told(error)), print_exception=False) from error
                     # the server is about to stop: what is done is not lost
-                    report = runner.detector().failure(clip, "error", told(error))
+                    words = told(Closing() if ending else error)
+                    report = runner.detector().failure(clip, "error", words)
                     reports.append(report.to_dict())
         yield reports
 

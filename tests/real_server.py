@@ -23,10 +23,8 @@ def running(
     log: Path, *options: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, subprocess.Popen]]:
     """Give the address of a page that is ready, and its process; it is killed at the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = start(log, "--port", str(port), *options, environment=environment)
+    port = free_port()
+    server = start(log, "--port", port, *options, environment=environment)
     url = f"http://127.0.0.1:{port}/"
     try:
         wait_until(lambda: server.poll() is not None or ready(url), 120)
@@ -37,15 +35,22 @@ def running(
         server.wait()
 
 
+def free_port() -> str:
+    """Find a port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
 def start(
     log: Path, *options: str, environment: Mapping[str, str] | None = None
 ) -> subprocess.Popen:
-    """Start the program; what it prints goes into a file."""
+    """Start the program; what it logs goes into a file."""
     names = {name: value for name, value in os.environ.items() if name not in OURS}
     with log.open("wb") as out:
         return subprocess.Popen(
             [sys.executable, "app.py", *options],
-            cwd=ROOT, env={**names, **(environment or {})}, stderr=out, stdout=out,
+            cwd=ROOT, env={**names, **(environment or {})}, stderr=out, stdout=subprocess.DEVNULL,
         )  # fmt: skip
 
 

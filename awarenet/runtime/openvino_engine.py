@@ -50,14 +50,14 @@ class OpenVinoEngine:
         self._ensemble = ensemble
         self._workers = threads or len(os.sched_getaffinity(0))
         self._pool = ThreadPoolExecutor(self._workers, "networks")
-        core, options = ov.Core(), _options(dtype, self._workers)
+        core, chosen = ov.Core(), options(dtype, self._workers)
         graphs = {
             (family, member): member_graph(network, spec.cam_layer, spec.side)
             for family, spec in ensemble.specs.items()
             for member, network in enumerate(ensemble.members[family])
         }
         compiled = self._pool.map(
-            lambda graph: core.compile_model(graph, "CPU", options), graphs.values()
+            lambda graph: core.compile_model(graph, "CPU", chosen), graphs.values()
         )
         self._networks = {
             name: _Compiled(each) for name, each in zip(graphs, compiled, strict=True)
@@ -105,7 +105,8 @@ class _Compiled:
         return answer
 
 
-def _options(dtype: torch.dtype, workers: int) -> dict[str, object]:
+def options(dtype: torch.dtype, workers: int) -> dict[str, object]:
+    """Give what a network is compiled with: a format, and as many streams as `workers`."""
     return {
         "INFERENCE_PRECISION_HINT": PRECISIONS[dtype],
         "INFERENCE_NUM_THREADS": workers,
