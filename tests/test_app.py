@@ -158,7 +158,7 @@ def test_an_error_for_the_user_arrives_escaped_and_a_bug_stays_in_the_log(stage,
 def test_a_canceled_job_ends_and_the_next_one_runs(stage, clip):
     stage.detector = FakeDetector(steps=200, pause_s=0.1)
     job = stage.client.submit(handle_file(str(clip)), 16, True, False, api_name="/analyze")
-    wait_for(lambda: stage.detector.paths)
+    wait_for(lambda: stage.detector.paths and job.communicator.event_id)  # or it cancels nothing
     job.cancel()
     wait_for(lambda: stage.detector.ended)
     assert stage.detector.ended[0] in ("closed", "stopped")

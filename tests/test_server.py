@@ -55,6 +55,12 @@ def submit(client, path):
     return client.submit(handle_file(str(path)), 16, False, False, api_name="/analyze")
 
 
+def cancel(job):
+    """Cancel a call; before that call itself is answered, the client does not know what."""
+    wait_for(lambda: job.communicator.event_id)
+    job.cancel()
+
+
 def sent(url, path) -> dict:
     """Upload by hand; gives what a call takes."""
     with path.open("rb") as file:
@@ -104,10 +110,10 @@ def test_a_full_line_refuses_with_its_length_and_says_the_others_their_place(cli
             submit(client, clip).result(60)
         with pytest.raises(AppError, match="1 clip is waiting"):
             client.predict([handle_file(str(clip))], 16, api_name="/batch")
-        second.cancel()
+        cancel(second)
         wait_for(lambda: page.runner.line.waiting == 0)
         assert detector.ended == []  # that one never began, and the first goes on
-        first.cancel()
+        cancel(first)
         wait_for(lambda: detector.ended == ["stopped"])
         wait_for(lambda: page.runner.line.running == 0)
         client.close()
@@ -146,7 +152,7 @@ def test_whoever_hangs_up_or_cancels_frees_the_line_between_two_signs_of_life(cl
         client = connect(url)
         job = submit(client, clip)
         wait_for(lambda: len(detector.paths) == 3)
-        job.cancel()
+        cancel(job)
         wait_for(lambda: detector.ended == ["stopped"] * 3)
         wait_for(lambda: not len(page.runner.jobs))
         client.close()
