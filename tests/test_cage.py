@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from caged import noise
 from clips import write_clip
 
 from awarenet.cage import OpenedFile, protections
@@ -25,8 +26,7 @@ LIMITS = LimitSettings()
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory) -> Path:
-    drawn = np.random.default_rng(0).integers(0, 256, (40, 48, 64, 3), np.uint8)
-    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", list(drawn))
+    return noise(tmp_path_factory.mktemp("clips"), 40)
 
 
 def children_of(number: int) -> list[int]:

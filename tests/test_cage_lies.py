@@ -4,11 +4,10 @@ import socket
 import struct
 from pathlib import Path
 
-import numpy as np
 import pytest
-from clips import write_clip
+from caged import lied_to, noise
 
-from awarenet.cage import OpenedFile, wire
+from awarenet.cage import wire
 from awarenet.cage.processes import CAGED
 from awarenet.errors import MediaError
 from awarenet.settings import LimitSettings
@@ -20,25 +19,7 @@ LIMITS = LimitSettings()
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory) -> Path:
-    drawn = np.random.default_rng(0).integers(0, 256, (40, 48, 64, 3), np.uint8)
-    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", list(drawn))
-
-
-class Liar:
-    """Stands in for a child that was taken over."""
-
-    def __init__(self, *messages: dict):
-        self.messages, self.memory = list(messages), b"\0" * 3000
-
-    def say(self, message: dict) -> None:
-        """Take anything."""
-
-    def hear(self, seconds: float) -> dict:
-        """Tell the next lie."""
-        return self.messages.pop(0)
-
-    def kill(self) -> None:
-        """Go."""
+    return noise(tmp_path_factory.mktemp("clips"), 40)
 
 
 FRAME = {"index": 0, "time_s": 0.0, "shot": 0, "shape": [10, 10, 3]}
@@ -60,8 +41,7 @@ FRAME = {"index": 0, "time_s": 0.0, "shot": 0, "shape": [10, 10, 3]}
     ],
 )
 def test_what_a_child_says_is_not_believed(clip, lie):
-    file = OpenedFile(clip, LIMITS)
-    file._child = Liar({"frame": FRAME}, lie)
+    file = lied_to(clip, {"frame": FRAME}, lie)
     frames = file.sample(probe(clip, LIMITS), 5)
     assert next(frames).image.shape == (10, 10, 3)
     with pytest.raises(MediaError, match="broke the program that decodes it"):
@@ -69,8 +49,7 @@ def test_what_a_child_says_is_not_believed(clip, lie):
 
 
 def test_more_frames_than_were_asked_for_are_not_taken(clip):
-    file = OpenedFile(clip, LIMITS)
-    file._child = Liar(*({"frame": {**FRAME, "index": n}} for n in range(9)))
+    file = lied_to(clip, *({"frame": {**FRAME, "index": n}} for n in range(9)))
     taken = file.sample(probe(clip, LIMITS), 3)
     for _ in range(3):
         next(taken)

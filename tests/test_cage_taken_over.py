@@ -10,9 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from clips import write_clip
+from caged import lied_to, noise
 
 from awarenet.cage import OpenedFile, processes, protections, wire
 from awarenet.cage.processes import CAGED, Zygote
@@ -27,32 +26,7 @@ BROKE = "broke the program that decodes it"
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory) -> Path:
-    drawn = np.random.default_rng(0).integers(0, 256, (5, 48, 64, 3), np.uint8)
-    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", list(drawn))
-
-
-class Liar:
-    """Stands in for such a child: says what it is told to, again and again at the end."""
-
-    def __init__(self, *messages: dict):
-        self.messages, self.memory, self.killed = list(messages), b"\0" * 3000, False
-
-    def say(self, message: dict) -> None:
-        """Take anything."""
-
-    def hear(self, seconds: float) -> dict:
-        """Tell the next lie."""
-        return self.messages.pop(0) if len(self.messages) > 1 else self.messages[0]
-
-    def kill(self) -> None:
-        """Go."""
-        self.killed = True
-
-
-def lied_to(path: Path, *messages: dict, limits: LimitSettings = LIMITS) -> OpenedFile:
-    file = OpenedFile(path, limits)
-    file._child = Liar(*messages)
-    return file
+    return noise(tmp_path_factory.mktemp("clips"), 5)
 
 
 INFO = {

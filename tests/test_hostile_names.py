@@ -8,14 +8,15 @@ import documented
 import pytest
 from bombs import look
 from clips import moving_face, write_clip
-from fake_report import make_report
+from fake_report import make_refusal, make_report
 from PIL import Image, PngImagePlugin
 
 from awarenet import documents, provenance, view
 from awarenet.cage import OpenedFile
 from awarenet.cage.processes import CAGED
 from awarenet.errors import MediaError
-from awarenet.panels import checks
+from awarenet.panels import checks, rows, surroundings
+from awarenet.panels.answer import forming_card, working_card
 from awarenet.pipeline import Analysis
 from awarenet.settings import LimitSettings
 
@@ -112,3 +113,14 @@ def test_tags_in_another_encoding_are_shown_as_well_as_can_be(tmp_path):
     assert look(path) == "ok"
     with OpenedFile(path, LIMITS) as file:
         assert any("\ufffd" in text for text in file.metadata(image=False).values())
+
+
+def test_a_name_cannot_turn_the_direction_of_what_is_read():
+    name = "clip\u202egpj.mp4"
+    refusal = make_refusal("unreadable", "no video", name=name)
+    htmls = [
+        working_card(name), forming_card(name, 0.5, 4), rows.batch_table([refusal], [name]),
+        surroundings.preview("/x/clip\u202egpj.png"), surroundings.preview("/x/clip\u202egpj.avi"),
+    ]  # fmt: skip
+    for html in htmls:
+        assert "\u202e" not in html and "clip gpj" in html

@@ -24,10 +24,9 @@ from awarenet.panels import (
     heat,
     people,
     rows,
-    surroundings,
     threshold,
 )
-from awarenet.panels.answer import forming_card, verdict_card, working_card
+from awarenet.panels.answer import verdict_card
 from awarenet.pipeline import Analysis, Overlay
 from awarenet.report import (
     Competence,
@@ -269,17 +268,6 @@ def test_the_deletion_test_and_the_regions_are_told_in_figures(report):
     assert "Blanking the hottest 10% changes the probability by -31; a random 10% by -4." in html
     assert "correlate by 0.62" in html
     assert html.count('<span class="aw-number">75%</span>') == 4
-
-
-def test_a_name_cannot_turn_the_direction_of_what_is_read():
-    name = "clip\u202egpj.mp4"
-    refusal = make_refusal("unreadable", "no video", name=name)
-    htmls = [
-        working_card(name), forming_card(name, 0.5, 4), rows.batch_table([refusal], [name]),
-        surroundings.preview("/x/clip\u202egpj.png"), surroundings.preview("/x/clip\u202egpj.avi"),
-    ]  # fmt: skip
-    for html in htmls:
-        assert "\u202e" not in html and "clip gpj" in html
 
 
 def test_names_out_of_a_bundle_are_escaped(report):
