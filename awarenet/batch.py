@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -21,6 +21,7 @@ from awarenet.errors import Canceled
 from awarenet.hashing import hash_file
 from awarenet.inputs import find_inputs
 from awarenet.journal import Journal
+from awarenet.quality.refusals import refused
 from awarenet.report import Report, Status
 
 if TYPE_CHECKING:  # seconds, and a crew's workers are other processes
@@ -84,7 +85,9 @@ class Crew(Protocol):
     ) -> Iterator[tuple[Path, Report | None]]:
         """Give files in their order, with the reports of those that are to be analyzed."""
 
-    def failure(self, path: Path, status: Status, message: str) -> Report:
+    def failure(
+        self, path: Path, status: Status, message: str, values: Mapping[str, object] | None = None
+    ) -> Report:
         """Make the report of a file that could not be analyzed."""
 
 
@@ -160,7 +163,7 @@ def run_crew(
 
 def _rows(
     examine: Callable[[Iterable[tuple[Path, bool]]], Iterator[tuple[Path, Report | None]]],
-    failure: Callable[[Path, Status, str], Report],
+    failure: Callable[..., Report],
     paths: Iterable[str | Path],
     journal: str | Path | None,
     should_stop: StopCheck | None,
@@ -186,8 +189,8 @@ def _rows(
             sha256 = hashes.popleft()
             known = None if done is None else done.take(path.name, sha256)
             if known is None and report is None:
-                words = f"{path.name or path} is a folder without videos or images"
-                report = failure(path, "unsupported", words)
+                why = refused("unsupported", "empty_folder", name=path.name or str(path))
+                report = failure(path, why.status, str(why), why.values)
             if known is None and done is not None:
                 done.add(report)
             yield Row.of(path, known or report, resumed=known is not None)

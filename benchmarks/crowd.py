@@ -23,7 +23,7 @@ EXAMPLES = ROOT / "assets" / "examples"
 API = "gradio_api"
 FRAMES = 4  # that are looked at in a clip
 CUTS, LENGTH = 4, 12  # clips out of each example; frames in each
-AGAIN_S = 0.5  # before a refused client comes back
+AGAIN_S = 0.5  # before a refused client comes back that was not told, or does not mind, when
 NEAR = 1e-6  # of two probabilities that are the same
 
 
@@ -105,9 +105,14 @@ def ask(web: httpx.Client, url: str, content: bytes) -> tuple[str, object]:
 
 
 def visit(
-    url: str, clips: dict[Path, float], number: int, tally: Tally, over: threading.Event
+    url: str,
+    clips: dict[Path, float],
+    number: int,
+    tally: Tally,
+    over: threading.Event,
+    patient: bool,
 ) -> None:
-    """Be one client until it is over."""
+    """Be one client until it is over; a patient one comes back when it was told to."""
     order, turn = list(clips), number
     with httpx.Client(timeout=300) as web:
         while not over.is_set():
@@ -116,6 +121,11 @@ def visit(
             try:
                 said, answer = ask(web, url, never_seen(clip.read_bytes()))
             except httpx.HTTPStatusError as error:
+                if error.response.status_code == 429:
+                    tally.add("refused")
+                    told_s = float(error.response.headers["retry-after"])
+                    over.wait(told_s if patient else AGAIN_S)
+                    continue
                 tally.add(f"{error.response.status_code // 100}xx", str(error.response.text[:200]))
                 continue
             except httpx.HTTPError as error:

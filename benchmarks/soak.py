@@ -4,14 +4,16 @@ python benchmarks/soak.py            50 clients for 10 minutes; a decoder is kil
 python benchmarks/soak.py --short    10 clients for 30 s; every 5 s
 
 A server of its own runs the ensemble that ships. Each client sends a clip, waits for the answer and
-sends the next one; one that is refused comes back after half a second. The clips are cut out of our
-own examples, and no two files are alike, so that nothing is answered out of a store. What the
-networks say of each is worked out before, without a server: an answer has to be that, of that file.
+sends the next one; one that is refused comes back when it was told to, with --impatient after half
+a second. The clips are cut out of our own examples, and no two files are alike, so that nothing is
+answered out of a store. What the networks say of each is worked out before, without a server: an
+answer has to be that, of that file.
 
 Latency is compared with a clip's place in the line, as the server's log tells it, times what a clip
-takes alone. Memory is that of the server and of all below it, from a tenth of the time on. At the
-end the server is told to stop; then nothing of any upload may be left. The last line is JSON, and
-the exit status is 1 where an answer was wrong, lost or a file was left.
+takes alone. The clients run on the cores that the server needs; how much of them they took is told.
+Memory is that of the server and of what decodes for it, from a tenth of the time on. At the end the
+server is told to stop; then nothing of any upload may be left. The last line is JSON, and the exit
+status is 1 where an answer was wrong, lost or a file was left.
 """
 
 from __future__ import annotations
@@ -83,13 +85,13 @@ def kill_decoders(server: int, every_s: float, killed: list[int], over: threadin
             time.sleep(0.01)
 
 
-def watch_memory(server: int, mib: list[float], over: threading.Event) -> None:
-    """Note the memory of the server and of all below it."""
+def watch_memory(server: int, mib: list[tuple[float, float]], over: threading.Event) -> None:
+    """Note the memory of the server and, apart, of all below it."""
     while not over.wait(LOOK_S):
         with contextlib.suppress(psutil.Error):
             root = psutil.Process(server)
-            family = [root, *root.children(recursive=True)]
-            mib.append(sum(each.memory_full_info().pss for each in family) / 2**20)
+            below = sum(each.memory_full_info().pss for each in root.children(recursive=True))
+            mib.append((root.memory_full_info().pss / 2**20, below / 2**20))
 
 
 def places_in_line(log: Path) -> list[tuple[int, float]]:
@@ -119,7 +121,7 @@ def time_alone(url: str, clips: dict[Path, float]) -> float:
     return statistics.median(took)
 
 
-def measure(clients: int, seconds: float, every_s: float) -> tuple[dict, list[str]]:
+def measure(clients: int, seconds: float, every_s: float, patient: bool) -> tuple[dict, list[str]]:
     """Let clients in for a while; give the figures, and what went wrong."""
     with tempfile.TemporaryDirectory() as work:
         folder, log = Path(work) / "page", Path(work) / "log"
@@ -128,9 +130,9 @@ def measure(clients: int, seconds: float, every_s: float) -> tuple[dict, list[st
         tally, over, killed, mib = Tally(), threading.Event(), [], []
         with serving(folder, log) as (url, server):
             alone_s = time_alone(url, clips)
-            began = len(log.read_bytes())
+            began, worked_s = len(log.read_bytes()), time.process_time()
             threads = [
-                threading.Thread(target=visit, args=(url, clips, number, tally, over))
+                threading.Thread(target=visit, args=(url, clips, number, tally, over, patient))
                 for number in range(clients)
             ]
             threads += [
@@ -143,6 +145,7 @@ def measure(clients: int, seconds: float, every_s: float) -> tuple[dict, list[st
             over.set()
             for thread in threads:
                 thread.join()
+            worked_s = time.process_time() - worked_s
             waiting = httpx.get(f"{url}readyz").json()["waiting"]
         (Path(work) / "crowd").write_bytes(log.read_bytes()[began:])
         places = places_in_line(Path(work) / "crowd")
@@ -150,10 +153,16 @@ def measure(clients: int, seconds: float, every_s: float) -> tuple[dict, list[st
     late = [took / (place * alone_s) for place, took in places]
     warm = mib[len(mib) // 10 :]
     quarter = max(len(warm) // 4, 1)
+    first, last = (
+        [round(statistics.median(part)) for part in zip(*some, strict=True)]
+        for some in (warm[:quarter], warm[-quarter:])
+    )
     record = {
         "benchmark": "soak",
         "clients": clients,
         "seconds": seconds,
+        "patient": patient,
+        "clients_cores": round(worked_s / seconds, 2),
         **{name: tally.counts[name] for name in ("answered", "refused", "broken", "wrong", "lost")},
         "5xx": tally.counts["5xx"],
         "4xx": tally.counts["4xx"],
@@ -163,9 +172,9 @@ def measure(clients: int, seconds: float, every_s: float) -> tuple[dict, list[st
         "latency_s": round(statistics.median(tally.seconds), 2),
         "latency_to_place": round(statistics.median(late), 2) if late else None,
         "latency_to_place_most": round(max(late), 2) if late else None,
-        "mib_first_quarter": round(statistics.median(warm[:quarter])),
-        "mib_last_quarter": round(statistics.median(warm[-quarter:])),
-        "mib_most": round(max(mib)),
+        "mib_server": [first[0], last[0]],  # medians of the first and of the last quarter
+        "mib_decoding": [first[1], last[1]],
+        "mib_most": round(max(map(sum, mib))),
         "exit_status": server.returncode,
         "files_left": left,
     }
@@ -178,12 +187,13 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="10 clients, 30 s, a kill every 5 s")
     parser.add_argument("--clients", type=int)
     parser.add_argument("--seconds", type=float)
+    parser.add_argument("--impatient", action="store_true", help="refused clients return at once")
     add_save(parser, "soak")
     args = parser.parse_args()
     machine = describe()
     clients = args.clients or (10 if args.short else 50)
     seconds = args.seconds or (30 if args.short else 600)
-    record, words = measure(clients, seconds, 5.0 if args.short else 20.0)
+    record, words = measure(clients, seconds, 5.0 if args.short else 20.0, not args.impatient)
     table = [f"{name:24} {value}" for name, value in record.items()] + words
     publish({**record, "short": args.short}, table, args.save, machine)
     broke = ("wrong", "lost", "5xx", "files_left", "exit_status", "waiting_at_the_end")

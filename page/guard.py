@@ -20,6 +20,7 @@ from time import monotonic
 from awarenet.settings import AppSettings
 from awarenet.words import Words, words_for
 from page.health import health
+from page.line import Busy
 from page.runner import Runner
 
 logger = logging.getLogger("awarenet.page")
@@ -118,6 +119,10 @@ class Guard:
             words = say("Too many requests; try again in {seconds} s.", seconds=wait_s)
             await refuse(with_headers, 429, words, path, retry)
         elif method == "POST" and path.rstrip("/") == f"{API}/upload":
+            if busy := self._crowded(scope):
+                say, retry = wanted_by(scope), (b"retry-after", str(busy.next_s).encode())
+                await refuse(with_headers, 429, busy.said(say), path, retry)
+                return
             await self._upload(scope, receive, with_headers)
         elif method == "POST" and path.rstrip("/") == f"{API}/cancel":
             await self._cancel(scope, receive, with_headers)
@@ -135,6 +140,20 @@ class Guard:
             return 0
         kind = "upload" if found[1] else "job"
         return math.ceil(self._rate.wait_s((client_of(scope), kind), monotonic()))
+
+    def _crowded(self, scope: Scope) -> Busy | None:
+        """Give why a program's file is not wanted now; to take it would slow those that wait.
+
+        Whoever looks at the page may upload at any time: clips are chosen long before they are
+        analyzed. Browsers say where a POST comes from, programs do not.
+        """
+        if b"origin" in dict(scope["headers"]):
+            return None
+        try:
+            self._runner.line.check_room()
+        except Busy as busy:
+            return busy
+        return None
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand an upload on; of one that is cut off, or finds no room, nothing stays behind.

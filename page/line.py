@@ -7,6 +7,7 @@ waiting clip, and lets a batch hold the networks until its last file is done.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from awarenet.words import ENGLISH, Words
 LOOK_S = 0.25  # how often a waiting clip looks whether it was stopped
 SIGN_S = 5.0  # how often it says that it still waits
 REMEMBERED = 10  # clips whose time the estimate is made of
+UNKNOWN_S = 10.0  # until there is room in a full line, where no clip was timed yet
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,10 @@ class Refusal(AwareNetError):
 class Busy(Refusal):
     """Too many clips wait."""
 
-    def __init__(self, clips: int):
+    def __init__(self, clips: int, next_s: float | None):
+        """Take their number, and the s after which there is room again; None: not known."""
         self._clips = clips
+        self.next_s = max(math.ceil(next_s or UNKNOWN_S), 1)
         super().__init__()
 
     def said(self, say: Words) -> str:
@@ -114,6 +118,15 @@ class Line:
         """Whether it takes no more clips."""
         return self._closed
 
+    def check_room(self) -> None:
+        """Look whether one more clip may wait.
+
+        Raises:
+            Busy: As many wait as may.
+        """
+        if len(self._clips) > self._longest:
+            raise Busy(self.waiting, self._estimate_s(1))
+
     def close(self) -> None:
         """Take no more clips, and send those away that wait."""
         with self._changed:
@@ -136,8 +149,8 @@ class Line:
         with self._changed:
             if self._closed:
                 raise Closing()
-            if len(self._clips) > self._longest and not promised:
-                raise Busy(self.waiting)
+            if not promised:
+                self.check_room()
             self._clips.append(clip)
         try:
             yield clip

@@ -61,11 +61,24 @@ def cancel(job):
     job.cancel()
 
 
-def sent(url, path) -> dict:
+def upload(url, path, **headers) -> httpx.Response:
+    """Upload by hand."""
+    with Path(path).open("rb") as file:
+        name = Path(path).name
+        return httpx.post(f"{url}{API}upload", files={"files": (name, file)}, headers=headers)
+
+
+def sent(url, path, **headers) -> dict:
     """Upload by hand; gives what a call takes."""
-    with path.open("rb") as file:
-        answer = httpx.post(f"{url}{API}upload", files={"files": (path.name, file)})
-    return {"path": answer.json()[0], "meta": {"_type": "gradio.FileData"}}
+    (path,) = upload(url, path, **headers).json()
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+def answered(url, call, clip) -> str:
+    """Call by hand; gives all that is said until its end."""
+    data = {"data": [[clip], 16] if call == "batch" else [clip, 16, False, False]}
+    event = httpx.post(f"{url}{API}call/{call}", json=data).json()["event_id"]
+    return httpx.get(f"{url}{API}call/{call}/{event}", timeout=60).text
 
 
 @pytest.fixture
@@ -106,16 +119,40 @@ def test_a_full_line_refuses_with_its_length_and_says_the_others_their_place(cli
         wait_for(lambda: page.runner.line.waiting == 1)
         health = httpx.get(f"{url}readyz").json()
         assert (health["waiting"], health["running"]) == (1, 1)
-        with pytest.raises(AppError, match="1 clip is waiting, and no more may wait; try again"):
-            submit(client, clip).result(60)
-        with pytest.raises(AppError, match="1 clip is waiting"):
-            client.predict([handle_file(str(clip))], 16, api_name="/batch")
+        words = "1 clip is waiting, and no more may wait; try again in a few minutes."
+        for call in ("analyze", "batch"):
+            assert words in answered(url, call, sent(url, clip, Origin=url))
         cancel(second)
         wait_for(lambda: page.runner.line.waiting == 0)
         assert detector.ended == []  # that one never began, and the first goes on
         cancel(first)
         wait_for(lambda: detector.ended == ["stopped"])
         wait_for(lambda: page.runner.line.running == 0)
+        client.close()
+
+
+def test_a_full_line_takes_no_files_of_programs_and_says_when_to_come_back(clip):
+    detector = Deaf()
+    with serving(detector, settings=settings(max_queue=1)) as (url, page):
+        client = connect(url)
+        first = submit(client, clip)
+        wait_for(lambda: detector.paths)
+        page.runner.line.took(7.4)
+        second = submit(client, clip)
+        wait_for(lambda: page.runner.line.waiting == 1)
+        refused = upload(url, clip)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "8")
+        assert refused.text.startswith("1 clip is waiting, and no more may wait")
+        assert "nosniff" in refused.headers["x-content-type-options"]
+        with clip.open("wb") as file:
+            file.truncate(300_000_000)  # nobody waits until all of it is sent
+        with pytest.raises(httpx.HTTPStatusError, match="429"):
+            submit(client, clip).result(60)
+        assert upload(url, __file__, Origin=url).status_code == 200  # a person still looks at it
+        cancel(second)
+        wait_for(lambda: page.runner.line.waiting == 0)
+        assert upload(url, __file__).status_code == 200
+        cancel(first)
         client.close()
 
 

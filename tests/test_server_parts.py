@@ -71,6 +71,18 @@ def test_a_full_line_refuses_all_but_the_rest_of_a_batch_that_was_taken():
                 pass
     with line.place():
         assert line.waiting == 0
+        line.check_room()
+
+
+def test_a_full_line_says_when_there_will_be_room_in_whole_seconds():
+    line = Line(1)
+    with line.place(), line.place():
+        for took, told in ((None, 10), (0.2, 1), (6.6, 4)):  # the mean so far, and not below 1
+            if took is not None:
+                line.took(took)
+            with pytest.raises(Busy) as refused:
+                line.check_room()
+            assert refused.value.next_s == told
 
 
 def test_waiting_ends_when_it_is_stopped_and_when_the_server_is():
@@ -88,11 +100,11 @@ def test_waiting_ends_when_it_is_stopped_and_when_the_server_is():
 
 
 def test_refusals_and_places_are_said_in_the_reader_s_language():
-    for error in (Busy(1), Busy(7), Closing(), TookTooLong(900.0)):
+    for error in (Busy(1, None), Busy(7, 2.0), Closing(), TookTooLong(900.0)):
         assert told(error) == str(error) == error.said(ENGLISH)
         for language in ("de", "zh"):
             assert told(error, words_in(language)) != str(error)
-    assert "7 clips are waiting" in str(Busy(7))
+    assert "7 clips are waiting" in str(Busy(7, None))
     assert "Stopped after 900 s" in str(TookTooLong(900.0))
     assert "number 2 in line." in waiting(Waiting(2, None), ENGLISH)
     assert "number 2 in line, for about 2 min." in waiting(Waiting(2, 61.0), ENGLISH)

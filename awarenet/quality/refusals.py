@@ -42,6 +42,9 @@ REFUSALS = {
     "raise limits.max_memory",
     "crashed": "{name} broke the program that decodes it; it may be damaged, or made to do that",
     "wrong_suffix": "{name} is named like {expected} but holds {found}; give it its right ending",
+    "worker_died": "whoever analyzed {name} died, {times} times ({how}); give it more memory "
+    "(fewer workers), or leave the file out",
+    "empty_folder": "{name} is a folder without videos or images",
     "no_number": "a network gave no number for a face of {name}; try --set runtime.dtype=float32",
     "our_fault": "a fault in awarenet, not in the file: {error}; see the log",
 }

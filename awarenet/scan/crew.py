@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Protocol
 
 from awarenet.errors import AwareNetError, Canceled
 from awarenet.journal import difference
+from awarenet.quality.refusals import refused
 from awarenet.report import Notice, Report, Status, Timing
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,13 @@ class Crew:
             self._dismiss(worker)
         self._workplace.close()
 
-    def failure(self, path: Path, status: Status, message: str) -> Report:
+    def failure(
+        self,
+        path: Path,
+        status: Status,
+        message: str,
+        values: Mapping[str, object] | None = None,
+    ) -> Report:
         """Make the report of a file that could not be analyzed, as `Detector.failure` does.
 
         Raises:
@@ -106,7 +113,7 @@ class Crew:
             update={
                 "status": status,
                 "input": self._now.input.model_copy(update={"name": path.name}),
-                "warnings": [Notice(code=status, message=message)],
+                "warnings": [Notice(code=status, message=message, values=dict(values or {}))],
                 "timing_s": Timing(),
                 "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             }
@@ -174,11 +181,8 @@ class Crew:
                 self._dismiss(worker)
 
     def _lost(self, path: Path, end: Died) -> Report:
-        words = (
-            f"whoever analyzed {path.name} died, {TRIES} times ({end.reason}); give it more memory "
-            "(fewer workers), or leave the file out"
-        )
-        return self.failure(path, "error", words)
+        why = refused("error", "worker_died", name=path.name, times=TRIES, how=end.reason)
+        return self.failure(path, why.status, str(why), why.values)
 
     def _listen(self, seconds: float | None) -> list[tuple[Worker, Report | Died]]:
         """Wait until somebody answers or is gone, or time is up."""
