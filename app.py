@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import awarenet
 from awarenet import scratch
+from awarenet.allocator import share_heaps
 from awarenet.errors import AwareNetError
 from awarenet.settings import ROOT, Settings, load_settings
 
@@ -101,6 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--auth-file", metavar="FILE", help="ask for these USER:PASSWORD lines")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     args = parser.parse_args(argv)
+    share_heaps()
     # a Space says where to listen by Gradio's own variables; what is typed here wins over them
     typed = {
         "model.source": args.model,

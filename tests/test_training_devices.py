@@ -1,12 +1,6 @@
-"""Precision by device, and memory that a process keeps."""
+"""Precision by device, and what to do where memory ends."""
 
 from __future__ import annotations
-
-import ctypes
-import platform
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,22 +10,8 @@ from trainer.settings import TrainSettings
 from trainer.training.devices import (
     choose_precision,
     has_bfloat16,
-    keep_freed_memory,
     out_of_memory,
 )
-
-ROOT = Path(__file__).resolve().parent.parent
-TAKE_OFTEN = """
-import resource, torch
-from trainer.training.devices import keep_freed_memory
-for keep in (False, True):
-    assert not keep or keep_freed_memory()
-    for turn in range(30):  # the first ones find their places
-        if turn == 20: before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        torch.ones(16 * 2**20)
-    pages = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-    print(pages * resource.getpagesize())
-"""
 
 
 def test_precision_is_what_the_device_has(monkeypatch):
@@ -45,22 +25,6 @@ def test_precision_is_what_the_device_has(monkeypatch):
     assert choose_precision("float16", gpu) is torch.float16
     with pytest.raises(SettingsError, match="float16' on cpu; it needs a GPU"):
         choose_precision("float16", cpu)
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
-def test_memory_that_is_freed_is_taken_again_without_asking_the_kernel():
-    done = subprocess.run(
-        [sys.executable, "-c", TAKE_OFTEN], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    given_back, kept = map(int, done.stdout.split())
-    size = 64 * 2**20
-    assert given_back > 9 * size
-    assert kept < 2 * size
-
-
-def test_another_c_library_is_left_as_it_is(monkeypatch):
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
-    assert not keep_freed_memory()
 
 
 def test_too_little_memory_says_what_to_change():

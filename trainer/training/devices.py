@@ -1,4 +1,4 @@
-"""Processes, precision and memory of the machine that a network is trained on.
+"""Processes and precision of the machine that a network is trained on.
 
 One process trains one network at a time, on the GPU that `trainer.launch` lets it see. Under
 `torchrun` several processes train one network together.
@@ -6,17 +6,12 @@ One process trains one network at a time, on the GPU that `trainer.launch` lets 
 
 from __future__ import annotations
 
-import ctypes
-
 import torch
 from accelerate import Accelerator
 
+from awarenet.allocator import keep_freed_memory
 from awarenet.errors import AwareNetError, SettingsError
 from trainer.settings import TrainSettings
-
-# of glibc's malloc.h: bytes free at the heap's end that are given back; blocks that get a map of
-# their own
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
 
 def create_accelerator(threads: int) -> Accelerator:
@@ -31,23 +26,6 @@ def create_accelerator(threads: int) -> Accelerator:
         keep_freed_memory()
     torch.set_num_threads(threads)  # afterwards, since accelerate sets them too
     return accelerator
-
-
-def keep_freed_memory() -> bool:
-    """Let this process hold on to memory that it frees, where its C library is glibc.
-
-    By default every activation of more than 32 MB is a map of its own, given back when it is freed;
-    the next step takes it anew, page by page. On a CPU that was 15 to 50 % of a step's time. A
-    process then stays as large as it was at its largest.
-
-    Returns:
-        Whether it does so now.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # another C library; on Windows there is no None
-        return False
-    return bool(mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, -1))
 
 
 def choose_precision(asked: str, device: torch.device) -> torch.dtype:
