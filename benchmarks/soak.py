@@ -34,6 +34,7 @@ from datetime import datetime
 from pathlib import Path
 
 import httpx
+import numpy as np
 import psutil
 from crowd import ROOT, Tally, ask, cut, expected, never_seen, visit
 from hardware import add_save, describe, publish
@@ -171,6 +172,7 @@ def measure(clients: int, seconds: float, every_s: float, patient: bool) -> tupl
         "alone_s": round(alone_s, 2),
         "latency_s": round(statistics.median(tally.seconds), 2),
         "latency_to_place": round(statistics.median(late), 2) if late else None,
+        "latency_to_place_p95": round(float(np.quantile(late, 0.95)), 2) if late else None,
         "latency_to_place_most": round(max(late), 2) if late else None,
         "mib_server": [first[0], last[0]],  # medians of the first and of the last quarter
         "mib_decoding": [first[1], last[1]],

@@ -12,7 +12,17 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MAX_LINES = 300
 ROWS = [  # a file imports only from above its own row
-    {"errors", "_tvcompat", "odds", "segments", "methods", "atomic", "ahead"}
+    {
+        "errors",
+        "_tvcompat",
+        "odds",
+        "segments",
+        "methods",
+        "atomic",
+        "ahead",
+        "allocator",
+        "threads",
+    }
     | {"confinement", "printable", "zero_gpu"},
     {"resampling"},
     {"settings", "hashing", "hub", "shots", "scoring", "combine", "quality", "nets", "blinks"}

@@ -54,8 +54,8 @@ def _answers(path: Path, limits: LimitSettings, question: dict, memory: mmap.mma
     try:
         for found in perform(question["what"], path, limits, question["arguments"]):
             if isinstance(found, Frame):
-                image = np.ascontiguousarray(found.image)
-                memory[: image.nbytes] = image.tobytes()
+                image = found.image
+                np.copyto(np.frombuffer(memory, np.uint8, image.size).reshape(image.shape), image)
                 at = {"index": found.index, "time_s": found.time_s, "shot": found.shot}
                 yield {"frame": {**at, "shape": image.shape}}
             else:

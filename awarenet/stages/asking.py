@@ -15,6 +15,7 @@ import numpy as np
 
 from awarenet.bounds import complete, decided, possible
 from awarenet.evidence import Evidence
+from awarenet.threads import one_blas_thread
 from awarenet.tracks import Sighting, Track
 
 
@@ -161,7 +162,8 @@ def _measure_distances(evidence: Evidence, sightings: list[Sighting]) -> None:
             family: np.stack([evidence.features[each][family] for each in ready])
             for family in families
         }
-        distances = competence.distances(features).tolist()
+        with one_blas_thread():
+            distances = competence.distances(features).tolist()
         evidence.distances.update(zip(ready, distances, strict=True))
         for each in ready:
             del evidence.features[each]

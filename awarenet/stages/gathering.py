@@ -43,6 +43,9 @@ def gather(evidence: Evidence) -> Iterator[Progress]:
     # frames are decoded and searched while the networks judge the faces found so far
     with closing(ahead(_found(evidence, tracker), FRAMES_AHEAD)) as found:
         for seen in found:
+            if seen is None:
+                first.finish()
+                continue
             evidence.frames += 1
             partial = first.form(seen)
             total = max(total, evidence.frames)
@@ -53,10 +56,10 @@ def gather(evidence: Evidence) -> Iterator[Progress]:
     evidence.left_out = len(people) - len(evidence.tracks)
 
 
-def _found(evidence: Evidence, tracker: Tracker) -> Iterator[list[Sighting]]:
+def _found(evidence: Evidence, tracker: Tracker) -> Iterator[list[Sighting] | None]:
     """Decode the clip's samples and find the faces in each, then read what nothing waits for.
 
-    Raises as `gather`.
+    Gives None when all faces are there, before it reads that. Raises as `gather`.
     """
     sampled = evidence.file.sample(evidence.info, evidence.settings.sampling.frames)
     shot = 0
@@ -72,6 +75,7 @@ def _found(evidence: Evidence, tracker: Tracker) -> Iterator[list[Sighting]]:
             with evidence.clock("detect"):
                 seen = _find(evidence, frame, tracker)
             yield seen
+    yield None
     _look_aside(evidence)  # while the last faces are judged
 
 
@@ -108,12 +112,20 @@ class _FirstOpinion:
         if len(self._waiting) < self._needed:
             return None
         while len(self._waiting) >= self._needed:
-            for _ in ask(evidence, self._waiting[: self._needed], self._wanted):
-                evidence.check_stop()
+            self._judge(self._waiting[: self._needed])
             self._waiting = self._waiting[self._needed :]
             self._needed = evidence.runtime.at_once
         judged = [each for each in self._largest if each in evidence.logits]
         return Partial(opinion(evidence, judged), len(judged))
+
+    def finish(self) -> None:
+        """Judge the faces that are left: no more will come to fill their batch."""
+        self._judge(self._waiting)
+        self._waiting = []
+
+    def _judge(self, faces: list[Sighting]) -> None:
+        for _ in ask(self._evidence, faces, self._wanted):
+            self._evidence.check_stop()
 
 
 def _find(evidence: Evidence, frame: Frame, tracker: Tracker) -> list[Sighting]:
