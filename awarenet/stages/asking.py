@@ -112,21 +112,34 @@ def settled(evidence: Evidence, wanted: np.ndarray) -> bool:
     return decided(people, seen, evidence.frames_needed, outside) is not None
 
 
+def knowing(evidence: Evidence) -> np.ndarray | None:
+    """Give the (F, K) bool mask of networks that tell whether a face is known.
+
+    None: there is nothing to tell it by, or everybody is asked anyway.
+    """
+    if evidence.bundle.competence is None or not exits_early(evidence):
+        return None
+    mask = np.zeros(evidence.shape, bool)
+    mask[:, 0] = True
+    return mask
+
+
 def _lies_outside(evidence: Evidence, track: Track) -> bool:
     """Whether the networks do not know a person, asking as few of them as settle that."""
-    competence = evidence.bundle.competence
-    if competence is None:
+    competence, firsts = evidence.bundle.competence, knowing(evidence)
+    if competence is None or firsts is None:
         return False
-    firsts = np.zeros(evidence.shape, bool)
-    firsts[:, 0] = True
-    count = len(track.sightings)
-    half = count // 2 + 1  # so many on one side of the limit, and the median is there as well
-    places = np.unique(np.round(np.linspace(0, count - 1, half)).astype(int))
-    distances: list[float] = []
-    for some in ([track.sightings[place] for place in places], list(track.sightings)):
-        for _ in ask(evidence, some, firsts):
+    # so many on one side of the limit, and the median is there as well
+    half = len(track.sightings) // 2 + 1
+    some = [each for each in track.sightings if each in evidence.distances]
+    others = [each for each in track.sightings if each not in evidence.distances]
+    if len(some) < half:
+        places = np.linspace(0, len(others) - 1, half - len(some)).round().astype(int)
+        some += [others[place] for place in places]
+    for asked in (some, list(track.sightings)):
+        for _ in ask(evidence, asked, firsts):
             evidence.check_stop()
-        distances = [evidence.distances[each] for each in some]
+        distances = [evidence.distances[each] for each in asked]
         beyond = sum(distance > competence.limit for distance in distances)
         if beyond >= half or len(distances) - beyond >= half:
             return beyond >= half

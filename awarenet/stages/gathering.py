@@ -17,7 +17,7 @@ from awarenet.explain import Preview
 from awarenet.provenance import read as read_provenance
 from awarenet.quality.refusals import refused
 from awarenet.settings import ProvenanceSettings
-from awarenet.stages.asking import ask, opinion, steps
+from awarenet.stages.asking import ask, knowing, opinion, steps
 from awarenet.tracks import Sighting, Tracker
 from awarenet.video import Frame
 
@@ -101,7 +101,8 @@ class _FirstOpinion:
     def __init__(self, evidence: Evidence):
         self._evidence, self._waiting, self._largest = evidence, [], []
         self._needed = min(FIRST_BATCH, evidence.runtime.at_once)
-        self._wanted = steps(evidence)[0]
+        self._wanted, self._knowing = steps(evidence)[0], knowing(evidence)
+        self._asked = 0  # faces
 
     def form(self, seen: list[Sighting]) -> Partial | None:
         """Take the faces of the next frame; give an opinion each time a batch is full."""
@@ -124,8 +125,20 @@ class _FirstOpinion:
         self._waiting = []
 
     def _judge(self, faces: list[Sighting]) -> None:
+        """Ask the networks that are asked first; of half the faces, whether they know them too.
+
+        With an early exit that is needed of one more than half (`asking.settled`), and there is
+        time for it while the next frames are decoded.
+        """
+        numbers = range(self._asked, self._asked + len(faces))
+        self._asked += len(faces)
         for _ in ask(self._evidence, faces, self._wanted):
             self._evidence.check_stop()
+        if self._knowing is not None:
+            half = [face for face, number in zip(faces, numbers, strict=True) if number % 2]
+            half += faces[:1] if numbers.start == 0 else []
+            for _ in ask(self._evidence, half, self._knowing):
+                self._evidence.check_stop()
 
 
 def _find(evidence: Evidence, frame: Frame, tracker: Tracker) -> list[Sighting]:
