@@ -68,6 +68,17 @@ def test_verdicts_are_those_of_all_networks_whatever_they_say(
     assert left_out or abs(mean) < 6  # where all agree, there is something to leave out
 
 
+def test_where_the_first_faces_settle_nothing_the_next_ones_are_shown_to_all(opinionated, tmp_path):
+    clip = one_person(tmp_path / "one.mp4")
+    for mean, per_face in ((0.0, 4), (-6.0, 2)):  # two families of two members
+        detector, passes = opinionated(0, mean, 0.5)
+        chosen = {"verdict": {"early_exit": True, "threshold": 0.9}, "sampling": {"frames": 12}}
+        report = detector.with_settings(**chosen).analyze(clip)
+        assert (report.early_exit is None) == (per_face == 4)
+        left = [4 * 2] if per_face == 4 else []
+        assert passes == [4 * 2, 8 * per_face, *left]
+
+
 def test_a_report_says_which_families_ran_and_nothing_of_the_others(opinionated, tmp_path):
     detector, _ = opinionated(0, -6.0, 0.5)
     sure = {"verdict": {"early_exit": True, "threshold": 0.9}}

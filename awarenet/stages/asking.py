@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from awarenet.bounds import complete, decided, possible
+from awarenet.bounds import Possible, complete, decided, possible
 from awarenet.evidence import Evidence
 from awarenet.threads import one_blas_thread
 from awarenet.tracks import Sighting, Track
@@ -96,20 +96,30 @@ def settled(evidence: Evidence, wanted: np.ndarray) -> bool:
     """
     people, tracks = [], list(evidence.tracks.values())
     for track in tracks:
-        logits = np.stack([evidence.logits[each] for each in track.sightings])
-        people.append(
-            possible(
-                logits,
-                wanted.all(axis=1),
-                threshold=evidence.threshold,
-                **evidence.scoring,
-            )
-        )
+        people.append(_possible(evidence, list(track.sightings), wanted))
         if not people[-1].settled:
             return False
     outside = [_lies_outside(evidence, track) for track in tracks]
     seen = [len(track.sightings) for track in tracks]
     return decided(people, seen, evidence.frames_needed, outside) is not None
+
+
+def promising(evidence: Evidence, sightings: list[Sighting], wanted: np.ndarray) -> bool:
+    """Whether the networks left could not change a verdict on these faces alone.
+
+    Args:
+        evidence: As for `settled`.
+        sightings: Of one person, more or less: from it follows what is asked next, no verdict.
+        wanted: (F, K) bool, whole families.
+    """
+    return wanted.all() or _possible(evidence, sightings, wanted).settled
+
+
+def _possible(evidence: Evidence, sightings: list[Sighting], wanted: np.ndarray) -> Possible:
+    """Say what can become of faces that the wanted networks have judged."""
+    logits = np.stack([evidence.logits[each] for each in sightings])
+    spoke = wanted.all(axis=1)
+    return possible(logits, spoke, threshold=evidence.threshold, **evidence.scoring)
 
 
 def knowing(evidence: Evidence) -> np.ndarray | None:

@@ -17,7 +17,7 @@ from awarenet.explain import Preview
 from awarenet.provenance import read as read_provenance
 from awarenet.quality.refusals import refused
 from awarenet.settings import ProvenanceSettings
-from awarenet.stages.asking import ask, knowing, opinion, steps
+from awarenet.stages.asking import ask, knowing, opinion, promising, steps
 from awarenet.tracks import Sighting, Tracker
 from awarenet.video import Frame
 
@@ -117,6 +117,9 @@ class _FirstOpinion:
             self._waiting = self._waiting[self._needed :]
             self._needed = evidence.runtime.at_once
         judged = [each for each in self._largest if each in evidence.logits]
+        if not promising(evidence, judged, self._wanted):
+            # all will be needed: better now, beside decoding, than family by family at the end
+            self._wanted, self._knowing = steps(evidence)[-1], None
         return Partial(opinion(evidence, judged), len(judged))
 
     def finish(self) -> None:
