@@ -77,11 +77,12 @@ TARGETS = (
            lambda found: found["share_of_matmul_rate"], LEAST, 0.4),
 )  # fmt: skip
 WHY = {
-    "all stages to the slowest": "two cores have to do all of it: its seconds of the processor, "
-    "spread over both, are 1.5 to 1.8 times the slowest stage, and the whole takes 1.1 to 1.3 "
-    "times that (clip.md). One decoding thread was slower; the last faces are judged while "
-    "compression and origin are read, and NumPy's threads no longer wait on a core that the "
-    "networks need.",
+    "all stages to the slowest": "two cores have to do all of it: its seconds of the "
+    "processor, spread over both, are 1.6 "
+    "times the slowest stage, and the whole takes 1.26 times that; of longer clips decoding is "
+    "the slowest, and the whole takes 1.02 to 1.3 times it (clip.md). One decoding thread was "
+    "slower; the last faces are judged while compression and origin are read, and NumPy's "
+    "threads no longer wait on a core that the networks need.",
     "early exit": "decoding and finding faces take as long as ever, and they are half of a scan "
     "since the networks are fast; 72 % of the passes were needed, since fakes never exit early "
     "with these weights. A genuine clip alone takes 1.35 times as long without it.",
